@@ -1,0 +1,53 @@
+/* Errors are values: NULL is success, anything else is owned by who receives it. */
+#ifndef KILN_BASE_ERR_H
+#define KILN_BASE_ERR_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+
+enum err_kind { /* what the caller may do about it; becomes an HTTP status in one place */
+		ERR_INVALID,     /* the request or file is wrong: fix it, do not retry */
+		ERR_CONFLICT,    /* somebody else changed it first */
+		ERR_LIMIT,       /* a bound from base/limits.h was met */
+		ERR_UNAVAILABLE, /* peer, disk or network is unwell: a retry may succeed */
+		ERR_CORRUPT,     /* stored bytes do not match their digest */
+		ERR_NOT_FOUND,
+		ERR_DENIED,
+		ERR_CANCELED,
+};
+
+struct err {
+	enum err_kind kind;
+	char *what;        /* owned; "commit layer l3.tar" */
+	struct err *cause; /* owned; NULL at the root */
+};
+
+void err_free(struct err *e);
+OWN_DECLARE(err);
+
+/* A new root error. Never NULL. */
+struct err *err_new(enum err_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), returns_nonnull));
+/* As err_new, with ": " and the text of `errnum` behind it; the kind follows from the number:
+ * ENOENT is ERR_NOT_FOUND, EACCES and EPERM are ERR_DENIED, EEXIST is ERR_CONFLICT, ECANCELED is
+ * ERR_CANCELED, EINVAL, ELOOP, ENOTDIR, EISDIR, EXDEV and ENAMETOOLONG are ERR_INVALID, the rest is
+ * ERR_UNAVAILABLE. ENOSPC names the remedy. */
+struct err *err_from_errno(int errnum, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), returns_nonnull));
+/* Puts what this level knows before `cause`, which it takes over; the kind stays. NULL for NULL. */
+struct err *err_wrap(struct err *cause, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The whole chain as "what: cause: cause". The caller frees it. */
+char *err_text(const struct err *e);
+/* Keep the first failure: frees `next` if `*first` is set, else stores it there. */
+void err_keep(struct err **first, struct err *next);
+
+/* Returns the failure from the function it stands in. */
+#define TRY(expr)                          \
+	do {                               \
+		struct err *try_ = (expr); \
+		if (try_)                  \
+			return try_;       \
+	} while (0)
+
+#endif
