@@ -1,0 +1,178 @@
+#include "http/url.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "http/libcurl.h"
+
+static void free_url(CURLU **u)
+{
+	curl_url_cleanup(*u);
+}
+
+static void free_curl(char **p)
+{
+	curl_free(*p);
+}
+
+static bool host_ok(const char *host)
+{
+	size_t n = strlen(host);
+	if (!n || n >= sizeof(((struct http_url *)0)->host))
+		return false;
+	if (host[0] == '[')
+		return host[strspn(host + 1, "0123456789abcdefABCDEF:.") + 1] == ']';
+	for (const char *p = host; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p))
+			return false;
+	return true;
+}
+
+static struct err *take(CURLU *u, struct http_url *out)
+{
+	__attribute__((cleanup(free_curl))) char *scheme = NULL, *host = NULL, *port = NULL,
+						 *text = NULL, *zone = NULL;
+	uint64_t number;
+	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) ||
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ||
+	    curl_url_get(u, CURLUPART_URL, &text, 0))
+		return err_new(ERR_INVALID, "it is not an http or https URL");
+	bool tls = strcmp(scheme, "https") == 0;
+	if (!tls && strcmp(scheme, "http") != 0)
+		return err_new(ERR_INVALID, "its scheme is neither http nor https");
+	if (!host_ok(host) || !curl_url_get(u, CURLUPART_ZONEID, &zone, 0))
+		return err_new(ERR_INVALID, "its host is not valid");
+	if (!str_to_u64(str_of(port), 65535, &number) || !number)
+		return err_new(ERR_INVALID, "its port is not valid");
+	if (strlen(text) > LIMIT_URL_BYTES)
+		return err_new(ERR_LIMIT, "it is longer than %d bytes", LIMIT_URL_BYTES);
+	*out = (struct http_url){ .text = mem_strdup(text), .port = (uint16_t)number, .tls = tls };
+	for (size_t i = 0; host[i]; i++)
+		out->host[i] = (char)tolower((unsigned char)host[i]);
+	return NULL;
+}
+
+static struct err *parse(const char *base, struct str text, struct http_url *out)
+{
+	if (text.len > LIMIT_URL_BYTES)
+		return err_new(ERR_LIMIT, "it is longer than %d bytes", LIMIT_URL_BYTES);
+	if (!text.len || str_has_nul(text))
+		return err_new(ERR_INVALID, "it is empty or holds NUL");
+	TRY(http_libcurl_load());
+	own_mem char *copy = str_dup(text);
+	__attribute__((cleanup(free_url))) CURLU *u = curl_url();
+	if (!u)
+		abort();
+	if (base && curl_url_set(u, CURLUPART_URL, base, 0))
+		return err_new(ERR_INVALID, "it has no base");
+	CURLUcode r = curl_url_set(u, CURLUPART_URL, copy, CURLU_DISALLOW_USER);
+	if (r == CURLUE_USER_NOT_ALLOWED)
+		return err_new(ERR_INVALID, "it holds a user name");
+	if (r == CURLUE_UNSUPPORTED_SCHEME)
+		return err_new(ERR_INVALID, "its scheme is neither http nor https");
+	if (r)
+		return err_new(ERR_INVALID, "it is not an http or https URL");
+	return take(u, out);
+}
+
+struct err *http_url_parse(struct str text, struct http_url *out)
+{
+	return parse(NULL, text, out);
+}
+
+struct err *http_url_resolve(const struct http_url *base, struct str location, struct http_url *out)
+{
+	return parse(base->text, location, out);
+}
+
+void http_url_done(struct http_url *u)
+{
+	free(u->text);
+	u->text = NULL;
+}
+
+bool http_url_same_origin(const struct http_url *a, const struct http_url *b)
+{
+	return a->tls == b->tls && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+/* Without brackets and port, NUL-terminated; false if it cannot be a host. */
+static bool bare_host(struct str host, char out[static 256])
+{
+	if (host.len && host.p[0] == '[') {
+		ptrdiff_t end = str_chr(host, ']');
+		host = end < 0 ? host : str_n(host.p + 1, (size_t)end - 1);
+	} else if (str_chr(host, ':') >= 0 && str_chr(host, ':') == str_rchr(host, ':')) {
+		host = str_first(host, (size_t)str_chr(host, ':'));
+	}
+	if (!host.len || host.len > 255 || str_has_nul(host))
+		return false;
+	memcpy(out, host.p, host.len);
+	out[host.len] = '\0';
+	return true;
+}
+
+struct reach {
+	bool loopback, link_local;
+};
+
+static struct reach reach4(uint32_t a) /* host byte order */
+{
+	return (struct reach){ .loopback = a >> 24 == 127,
+			       .link_local = a >> 16 == 0xa9fe || a >> 24 == 0 };
+}
+
+static struct reach reach_of(struct str host)
+{
+	char name[256];
+	struct in_addr a4;
+	struct in6_addr a6;
+	if (!bare_host(host, name))
+		return (struct reach){ 0 };
+	struct str s = str_of(name);
+	if (str_eq_nocase(s, STR("localhost")) ||
+	    (s.len > 10 && str_eq_nocase(str_skip(s, s.len - 10), STR(".localhost"))))
+		return (struct reach){ .loopback = true };
+	/* As connect() reads it, so that 127.1 and 0x7f000001 count too. */
+	if (inet_aton(name, &a4))
+		return reach4(ntohl(a4.s_addr));
+	if (inet_pton(AF_INET6, name, &a6) != 1)
+		return (struct reach){ 0 };
+	if (IN6_IS_ADDR_V4MAPPED(&a6)) {
+		uint32_t in;
+		memcpy(&in, &a6.s6_addr[12], sizeof(in));
+		return reach4(ntohl(in));
+	}
+	return (struct reach){ .loopback = IN6_IS_ADDR_LOOPBACK(&a6),
+			       .link_local =
+				       IN6_IS_ADDR_LINKLOCAL(&a6) || IN6_IS_ADDR_UNSPECIFIED(&a6) };
+}
+
+bool http_host_is_loopback(struct str host)
+{
+	return reach_of(host).loopback;
+}
+
+bool http_host_is_local(struct str host)
+{
+	struct reach r = reach_of(host);
+	return r.loopback || r.link_local;
+}
+
+void http_url_add_query(struct buf *b, const char *name, struct str value)
+{
+	buf_add_c(b, str_chr(buf_str(b), '?') < 0 ? '?' : '&');
+	buf_add(b, str_of(name));
+	buf_add_c(b, '=');
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+		if (isalnum(c) || (c && strchr("-._~:/,", c)))
+			buf_add_c(b, (char)c);
+		else
+			buf_printf(b, "%%%02X", c);
+	}
+}

@@ -1,0 +1,34 @@
+/* Absolute http and https URLs: read once, compared by who answers. Pure.
+ *
+ * User names, fragments' meaning, other schemes and hosts beyond letters, digits, '.', '-', '_' and
+ * address literals are refused. */
+#ifndef KILN_HTTP_URL_H
+#define KILN_HTTP_URL_H
+
+#include "base/str.h"
+
+struct http_url {       /* always valid once parsed */
+	char *text;     /* owned; the whole, normalised */
+	char host[264]; /* as it stands in the text: "ghcr.io", "[::1]"; lower case */
+	uint16_t port;  /* never 0 */
+	bool tls;
+};
+
+/* ERR_INVALID says what is wrong; at most LIMIT_URL_BYTES. */
+struct err *http_url_parse(struct str text, struct http_url *out);
+/* `location`, which may be relative, as `base` sees it. SPEC RFC 3986 5.2 */
+struct err *http_url_resolve(const struct http_url *base, struct str location,
+			     struct http_url *out);
+void http_url_done(struct http_url *u);
+/* Scheme, host and port are equal: what was meant for one may be told the other. */
+bool http_url_same_origin(const struct http_url *a, const struct http_url *b);
+
+/* Is it "localhost", a name below it, 127.0.0.0/8 or ::1? `host` may have brackets and a port. */
+bool http_host_is_loopback(struct str host);
+/* As above, or link-local or unspecified: an address that means something else to each machine. */
+bool http_host_is_local(struct str host);
+
+/* Adds "?name=value" or "&name=value", percent-encoded, to a URL that is being built. */
+void http_url_add_query(struct buf *b, const char *name, struct str value);
+
+#endif
