@@ -1,0 +1,37 @@
+/* Inside catalog/: the shared generation, and how a change is made. */
+#ifndef KILN_CATALOG_CATALOG_PRIV_H
+#define KILN_CATALOG_CATALOG_PRIV_H
+
+#include "catalog/catalog.h"
+
+/* A number in shared memory, odd while a change is being committed.
+ *
+ * 1. An even value is never seen again once a change is in the database.
+ * 2. While it is odd, every look makes it grow, so nobody's cache holds an answer of that moment:
+ * it may be from before or behind the change. This also covers a process killed in between. */
+struct catalog_generation {
+	uint64_t *shared; /* owned; mapped from DATA/generation */
+};
+struct err *catalog_generation_open(int data_fd, struct catalog_generation *g);
+void catalog_generation_done(struct catalog_generation *g);
+uint64_t catalog_generation_get(const struct catalog_generation *g);
+bool catalog_generation_is_odd(const struct catalog_generation *g);
+/* Around a commit, in a write transaction. */
+void catalog_generation_enter(struct catalog_generation *g);
+void catalog_generation_leave(struct catalog_generation *g);
+
+struct catalog {
+	struct db *db; /* borrowed */
+	struct catalog_generation generation;
+};
+
+/* Runs one statement that ends in RETURNING in a transaction of its own; `*changed` (may be NULL):
+ * it gave a row. */
+struct err *catalog_change(struct catalog *c, const char *sql, const struct db_param *params,
+			   size_t n, bool *changed);
+/* Commits, and tells the other processes if anything `changed`. */
+struct err *catalog_commit(struct catalog *c, struct db_tx *tx, bool changed);
+/* Row callback that sets a bool. */
+bool catalog_see_row(void *arg, struct db_row *r);
+
+#endif
