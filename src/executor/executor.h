@@ -1,0 +1,107 @@
+/* Runs a build graph: base images, steps, layers, manifests, index.
+ *
+ * Lives inside the namespaces of sandbox_enter(). A step that is in the cache is not run; a step
+ * that is not runs on the unpacked layers below it, which are fetched and unpacked only then.
+ * Layers are packed behind the steps that follow. Everything ends in the blob store; the caller
+ * names it (catalog) or sends it away (registry client). */
+#ifndef KILN_EXECUTOR_EXECUTOR_H
+#define KILN_EXECUTOR_EXECUTOR_H
+
+#include "blob/store.h"
+#include "catalog/catalog.h"
+#include "codec/gzip.h"
+#include "db/db.h"
+#include "graph/graph.h"
+#include "registry/client.h"
+
+enum executor_outcome { EXECUTOR_DONE, EXECUTOR_CACHED, EXECUTOR_FAILED, EXECUTOR_CANCELED };
+
+struct executor_event {
+	enum {
+		EXECUTOR_GRAPH,        /* the graph is known; first event */
+		EXECUTOR_STEP_STARTED, /* not for cached steps */
+		EXECUTOR_STEP_OUTPUT,
+		EXECUTOR_STEP_ENDED,
+		EXECUTOR_TRANSFER, /* bytes came or went; `name` tells of what */
+		EXECUTOR_WARNING,
+	} kind;
+	const struct graph *graph;     /* GRAPH */
+	const struct graph_step *step; /* STEP_* */
+	enum executor_outcome outcome; /* STEP_ENDED */
+	uint64_t took_ms;              /* STEP_ENDED */
+	bool is_stderr;                /* STEP_OUTPUT */
+	struct str text;      /* STEP_OUTPUT: bytes as they came; WARNING; TRANSFER: "alpine
+				 sha256:1a2b…" */
+	uint64_t done, total; /* TRANSFER, bytes */
+};
+
+struct executor_options {
+	int data_fd;           /* borrowed */
+	const char *data_path; /* absolute */
+	struct db *db;
+	struct blob_store *blobs;
+	struct catalog *catalog;
+	struct registry_client *registry;
+	bool single_id;   /* as sandbox_enter() says */
+	unsigned threads; /* steps and compressors at once; 0: by the number of processors */
+	int cancel_fd;    /* borrowed eventfd: readable means stop. A build that fails writes to it
+			     too, to end its other steps */
+	/* Called from any thread, one call at a time. */
+	void (*event)(void *arg, const struct executor_event *e);
+	void *arg;
+};
+
+struct executor_request {
+	const char *dockerfile_name; /* for messages */
+	struct str dockerfile;
+	int context_fd;          /* the build context's directory; -1: none */
+	const char *ignore_name; /* ".dockerignore"; NULL: there is none */
+	struct str ignore;
+	const char
+		*context_id; /* names the context for the cache of file digests; NULL: not kept */
+	const struct oci_platform *targets;
+	size_t n_targets;
+	const struct graph_arg *args;
+	size_t n_args;
+	struct str target_stage;
+	bool no_cache;
+	bool has_epoch;
+	int64_t epoch_s; /* SOURCE_DATE_EPOCH */
+	enum squeeze_kind compression;
+};
+
+struct executor_image {
+	struct oci_platform platform;
+	struct oci_descriptor manifest, config; /* manifest with its platform */
+	struct oci_descriptor *layers;
+	struct oci_digest *diff_ids;
+	size_t n_layers;
+};
+
+struct executor_result { /* in the arena of the call */
+	struct executor_image *images;
+	size_t n_images;
+	struct oci_descriptor top; /* the index, or the only manifest */
+	size_t n_steps, n_cached;
+};
+
+/* Builds. ERR_CANCELED when cancel_fd told so; a failing RUN is ERR_INVALID with its line, exit
+ * code and last output. */
+struct err *executor_build(const struct executor_options *o, struct arena *a,
+			   const struct executor_request *r, struct executor_result *out);
+
+/* A base image for a platform: from the local store for names without a registry, else from the
+ * registry. ERR_NOT_FOUND lists the platforms it has. */
+struct executor_bases;
+/* `local_first`: images whose name holds a registry are looked for in the local store too. */
+struct executor_bases *executor_bases_open(const struct executor_options *o, struct arena *a,
+					   bool local_first);
+void executor_bases_free(struct executor_bases *b);
+OWN_DECLARE(executor_bases);
+struct err *executor_bases_resolve(struct executor_bases *b, struct str reference,
+				   const struct oci_platform *p, const struct graph_base **out);
+/* Brings a layer of a base image into the blob store. */
+struct err *executor_bases_fetch(struct executor_bases *b, const struct graph_base *base,
+				 size_t layer);
+
+#endif
