@@ -1,0 +1,206 @@
+/* The kiln program: the table of commands, and the way into them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/build.h"
+#include "app/cancel.h"
+#include "app/exit.h"
+#include "app/inspect.h"
+#include "app/options.h"
+#include "app/prune.h"
+#include "app/run.h"
+#include "app/serve_command.h"
+#include "base/str.h"
+
+#define OPTION_DATA                                                                                \
+	{                                                                                          \
+		"data", 0, "DIR",                                                                  \
+			"where kiln keeps its data (default: $KILN_DATA, /var/lib/kiln for root, " \
+			"$XDG_DATA_HOME/kiln else)",                                               \
+			NULL, false                                                                \
+	}
+#define OPTION_MIRROR                                                                              \
+	{                                                                                          \
+		"registry-mirror", 0, "HOST=URL",                                                  \
+			"ask URL first for images of HOST, as in docker.io=http://127.0.0.1:5000", \
+			NULL, true                                                                 \
+	}
+#define OPTION_INSECURE                                                                        \
+	{                                                                                      \
+		"insecure-registry", 0, "HOST",                                                \
+			"do not check certificates of HOST, and accept plain HTTP", NULL, true \
+	}
+#define OPTION_END                               \
+	{                                        \
+		NULL, 0, NULL, NULL, NULL, false \
+	}
+
+static const struct option build_options[] = {
+	{ "file", 'f', "FILE",
+	  "the Dockerfile (default: CONTEXT/Dockerfile; - reads standard input)", NULL, false },
+	{ "tag", 't', "NAME[:TAG]", "name of the image", NULL, true },
+	{ "platform", 0, "P[,P]",
+	  "linux/amd64, linux/arm64, linux/arm/v7, linux/arm/v6 (default: this machine's)", NULL,
+	  true },
+	{ "build-arg", 0, "K=V", "value of an ARG; K alone takes it from the environment", NULL,
+	  true },
+	{ "target", 0, "STAGE", "build this stage instead of the last one", NULL, false },
+	{ "no-cache", 0, NULL, "run every step again", NULL, false },
+	{ "push", 0, NULL, "send the image to the registry in its name", NULL, false },
+	{ "output", 'o', "type=T[,dest=PATH]",
+	  "write oci, docker, tar, local, or push with registry; - is a tar on standard output",
+	  NULL, true },
+	{ "progress", 0, "MODE", "auto, tty, plain or json", "auto|tty|plain|json", false },
+	{ "metadata-file", 0, "FILE", "write digests and names as JSON", NULL, false },
+	{ "compression", 0, "KIND", "of new layers: gzip (default) or zstd", "gzip|zstd", false },
+	{ "jobs", 'j', "N", "steps and compressors at once (default: by the number of processors)",
+	  NULL, false },
+	OPTION_MIRROR,
+	OPTION_INSECURE,
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option run_options[] = {
+	{ "platform", 0, "P", "which of the image's platforms (default: this machine's)", NULL,
+	  false },
+	{ "rm", 0, NULL, "remove what the container wrote when it ends (always so)", NULL, false },
+	OPTION_MIRROR,
+	OPTION_INSECURE,
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option inspect_options[] = {
+	{ "json", 0, NULL, "print JSON", NULL, false },
+	OPTION_MIRROR,
+	OPTION_INSECURE,
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option serve_options[] = {
+	{ "listen", 0, "HOST:PORT", "address (default: 127.0.0.1:8080)", NULL, false },
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option prune_options[] = {
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option no_options[] = { OPTION_END };
+
+static int man_command(const struct invocation *in)
+{
+	options_man(stdout);
+	return 0;
+}
+
+static int completion_command(const struct invocation *in)
+{
+	return exit_usage(options_completion(stdout, in->args[0]));
+}
+
+const struct command commands[] = {
+	{ "build", "CONTEXT", "Build an image from a Dockerfile, for several platforms at once",
+	  "Without --push and -o the image is kept in the data directory, where kiln run and kiln inspect find it.\n"
+	  "Programs of other architectures run through qemu-user; no registration on the host is needed.",
+	  build_options, 1, 1, false, build_command },
+	{ "run", "NAME[:TAG] [COMMAND...]",
+	  "Run a program of an image, also one for another architecture",
+	  "The image comes from the data directory, or from the registry in its name.", run_options,
+	  1, -1, true, run_command },
+	{ "inspect", "NAME[:TAG]", "Show an image: platforms, digests, sizes, layers", NULL,
+	  inspect_options, 1, 1, false, inspect_command },
+	{ "serve", "", "Serve the registry over HTTP",
+	  "It runs until SIGTERM or ^C. GET /healthz answers 200 while it is well.", serve_options,
+	  0, 0, false, serve_command },
+	{ "prune", "", "Remove what builds can make again: unpacked layers and the build cache",
+	  "Images in the data directory stay. It refuses while a build runs.", prune_options, 0, 0,
+	  false, prune_command },
+	{ "completion", "SHELL", "Print completion for bash, zsh or fish", NULL, no_options, 1, 1,
+	  false, completion_command },
+	{ "man", "", "Print the man page", NULL, no_options, 0, 0, false, man_command },
+	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
+};
+
+int exit_with(struct err *e)
+{
+	if (!e)
+		return 0;
+	own_mem char *text = err_text(e);
+	int code = e->kind == ERR_CANCELED ? 130 : 1;
+	/* Who asked for it need not know where it happened. */
+	fprintf(stderr, "kiln: %s\n", code == 130 ? "canceled" : text);
+	err_free(e);
+	return code;
+}
+
+int exit_usage(struct err *e)
+{
+	return exit_with(e) ? 2 : 0;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[ARRAY_LEN(commands)];
+	size_t n = 0;
+	for (const struct command *c = commands; c->name; c++)
+		names[n++] = c->name;
+	const char *near = str_nearest(str_of(name), names, n);
+	return exit_usage(err_new(ERR_INVALID, "unknown command %s%s%s%s; kiln --help lists them",
+				  name, near ? " (did you mean " : "", near ? near : "",
+				  near ? "?)" : ""));
+}
+
+static bool asks_help(int argc, char **argv, const struct command *c)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+		if (c->rest_is_command && argv[i][0] != '-')
+			return false;
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	cancel_at_once();
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		const struct command *about = argc > 2 ? find_command(argv[2]) : NULL;
+		options_help(argc < 2 ? stderr : stdout, about);
+		return argc < 2 ? 2 : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+		puts("kiln " KILN_VERSION);
+		return 0;
+	}
+	const struct command *c = find_command(argv[1]);
+	if (!c)
+		return unknown_command(argv[1]);
+	if (asks_help(argc - 2, argv + 2, c)) {
+		options_help(stdout, c);
+		return 0;
+	}
+	struct invocation in;
+	struct err *e = options_parse(c, argc - 2, argv + 2, &in);
+	if (e)
+		return exit_usage(e);
+	int code = c->run(&in);
+	invocation_done(&in);
+	return code;
+}

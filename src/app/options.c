@@ -1,0 +1,159 @@
+#include "app/options.h"
+
+#include <stdlib.h>
+
+#include "base/str.h"
+
+static size_t count_options(const struct command *c)
+{
+	size_t n = 0;
+	while (c->options[n].name)
+		n++;
+	return n;
+}
+
+static const struct option *by_name(const struct command *c, struct str name)
+{
+	for (const struct option *o = c->options; o->name; o++)
+		if (str_eq(name, str_of(o->name)))
+			return o;
+	return NULL;
+}
+
+static const struct option *by_letter(const struct command *c, char letter)
+{
+	for (const struct option *o = c->options; o->name; o++)
+		if (o->letter && o->letter == letter)
+			return o;
+	return NULL;
+}
+
+static struct err *unknown_option(const struct command *c, struct str word, struct str name)
+{
+	const char *names[64];
+	size_t n = 0;
+	for (const struct option *o = c->options; o->name && n < ARRAY_LEN(names); o++)
+		names[n++] = o->name;
+	const char *near = name.len ? str_nearest(name, names, n) : NULL;
+	return err_new(ERR_INVALID, "unknown option " STR_FMT "%s%s%s; kiln %s --help lists them",
+		       STR_ARG(word), near ? " (did you mean --" : "", near ? near : "",
+		       near ? "?)" : "", c->name);
+}
+
+static struct err *check_word(const struct option *o, const char *value)
+{
+	if (!o->words)
+		return NULL;
+	for (struct str rest = str_of(o->words); rest.p;)
+		if (str_eq(str_cut(&rest, '|'), str_of(value)))
+			return NULL;
+	return err_new(ERR_INVALID, "--%s %s: use one of %s", o->name, value, o->words);
+}
+
+static struct err *set_value(struct invocation *in, const struct option *o, const char *value)
+{
+	struct option_values *v = &in->values[o - in->command->options];
+	if (v->n && !o->many && o->value)
+		return err_new(ERR_INVALID, "--%s was given twice", o->name);
+	TRY(check_word(o, value));
+	mem_reserve_one(v->v, v->n, v->cap);
+	v->v[v->n++] = value;
+	return NULL;
+}
+
+/* `inline_value` is what stood behind "=" or behind the letter; else the next word is taken. */
+static struct err *take_value(struct invocation *in, const struct option *o,
+			      const char *inline_value, int argc, char **argv, int *i)
+{
+	if (!o->value) {
+		if (inline_value)
+			return err_new(ERR_INVALID, "--%s takes no value", o->name);
+		return set_value(in, o, "");
+	}
+	if (inline_value)
+		return set_value(in, o, inline_value);
+	if (*i + 1 >= argc)
+		return err_new(ERR_INVALID, "--%s needs a value: %s", o->name, o->value);
+	return set_value(in, o, argv[++*i]);
+}
+
+static struct err *parse_word(struct invocation *in, int argc, char **argv, int *i)
+{
+	const struct command *c = in->command;
+	const char *word = argv[*i];
+	if (word[1] == '-') {
+		struct str value = str_of(word + 2), name = str_cut(&value, '=');
+		const struct option *o = by_name(c, name);
+		if (!o)
+			return unknown_option(c, str_of(word), name);
+		return take_value(in, o, value.p, argc, argv, i);
+	}
+	const struct option *o = by_letter(c, word[1]);
+	if (!o)
+		return unknown_option(c, str_of(word), STR(""));
+	return take_value(in, o, word[2] ? word + 2 + (word[2] == '=') : NULL, argc, argv, i);
+}
+
+static struct err *check_args(const struct invocation *in)
+{
+	const struct command *c = in->command;
+	if ((int)in->n_args < c->least_args)
+		return err_new(ERR_INVALID, "kiln %s needs %s", c->name, c->args);
+	if (c->most_args >= 0 && (int)in->n_args > c->most_args)
+		return err_new(ERR_INVALID, "kiln %s takes no more than %s: what is %s?", c->name,
+			       c->args[0] ? c->args : "options", in->args[c->most_args]);
+	return NULL;
+}
+
+static struct err *parse(struct invocation *in, int argc, char **argv)
+{
+	bool options = true;
+	for (int i = 0; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if (options && argv[i][0] == '-' && argv[i][1]) {
+			TRY(parse_word(in, argc, argv, &i));
+		} else {
+			in->args[in->n_args++] = argv[i];
+			if (in->command->rest_is_command)
+				options = false;
+		}
+	}
+	return check_args(in);
+}
+
+struct err *options_parse(const struct command *c, int argc, char **argv, struct invocation *out)
+{
+	struct invocation in = { .command = c };
+	in.values = mem_new_array(count_options(c), struct option_values);
+	in.args = mem_new_array((size_t)argc + 1, const char *);
+	struct err *e = parse(&in, argc, argv);
+	if (e)
+		invocation_done(&in);
+	else
+		*out = in;
+	return e;
+}
+
+void invocation_done(struct invocation *in)
+{
+	for (size_t i = 0; in->values && i < count_options(in->command); i++)
+		free(in->values[i].v);
+	free(in->values);
+	free(in->args);
+	*in = (struct invocation){ .command = NULL };
+}
+
+const struct option_values *option_all(const struct invocation *in, const char *name)
+{
+	const struct option *o = by_name(in->command, str_of(name));
+	if (!o)
+		abort(); /* a name that is not in the table */
+	return &in->values[o - in->command->options];
+}
+
+const char *option_get(const struct invocation *in, const char *name)
+{
+	const struct option_values *v = option_all(in, name);
+	return v->n ? v->v[v->n - 1] : NULL;
+}

@@ -1,0 +1,143 @@
+#include "app/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "registry/server.h"
+
+#define GRACE_MS       10000
+#define SWEEP_EVERY_MS 3600000
+#define UPLOAD_AGE_S   86400
+
+struct serve {
+	struct pool *pool; /* owned, as is all below */
+	struct db *db;
+	struct catalog *catalog;
+	struct blob_store *store;
+	struct registry_server *registry;
+	struct http_reply *healthy, *not_found;
+	struct http_server *http;
+	sigset_t signals;
+	int signal_fd;
+};
+
+static void serve_free(struct serve *s)
+{
+	http_server_free(s->http);
+	registry_server_free(s->registry);
+	pool_free(s->pool);
+	catalog_free(s->catalog);
+	blob_store_free(s->store);
+	db_free(s->db);
+	http_reply_unref(s->healthy);
+	http_reply_unref(s->not_found);
+	fd_close_own(&s->signal_fd);
+	free(s);
+}
+OWN_DECLARE(serve);
+
+static void handle(void *arg, struct http_exchange *x)
+{
+	struct serve *s = arg;
+	struct str path = http_exchange_path(x);
+	enum http_method m = http_exchange_method(x);
+	if (registry_server_wants(path))
+		registry_server_handle(s->registry, x);
+	else if (str_eq(path, STR("/healthz")) && (m == HTTP_GET || m == HTTP_HEAD))
+		http_answer(x, http_reply_ref(s->healthy));
+	else
+		http_answer(x, http_reply_ref(s->not_found));
+}
+
+/* A thousand clients need a thousand descriptors, and their blobs as many. */
+static void allow_many_files(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = MIN(l.rlim_max, (rlim_t)65536);
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+static struct err *catch_signals(struct serve *s)
+{
+	sigemptyset(&s->signals);
+	sigaddset(&s->signals, SIGTERM);
+	sigaddset(&s->signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &s->signals, SFD_CLOEXEC);
+	return s->signal_fd < 0 ? err_from_errno(errno, "watch for signals") : NULL;
+}
+
+static struct err *open_state(struct serve *s, const struct serve_options *o)
+{
+	own_mem char *path = mem_printf("%s/kiln.db", o->data_path);
+	TRY(db_open(path, &s->db));
+	TRY(catalog_open(s->db, o->data_fd, &s->catalog));
+	TRY(blob_store_open(o->data_fd, &s->store));
+	return registry_server_open(s->catalog, s->store, &s->registry);
+}
+
+static struct err *open_http(struct serve *s, const struct serve_options *o)
+{
+	s->healthy = http_reply_text(200, "ok");
+	s->not_found = http_reply_text(404, "There is nothing here. The registry is below /v2/.\n");
+	TRY(pool_open("kiln-serve", MAX(8u, 2 * thread_cpu_count()), &s->pool));
+	struct http_server_options http = {
+		.listen = o->listen, .handle = handle, .arg = s, .pool = s->pool
+	};
+	return http_server_open(&http, &s->http);
+}
+
+static void sweep(struct serve *s)
+{
+	struct err *e = blob_store_sweep(s->store, UPLOAD_AGE_S);
+	if (e)
+		log_err(LOG_LEVEL_WARN, "upload sweep failed", e);
+}
+
+static struct err *wait_for_signal(struct serve *s)
+{
+	struct pollfd p = { .fd = s->signal_fd, .events = POLLIN };
+	uint64_t next_sweep = time_mono_ms();
+	for (;;) {
+		uint64_t now = time_mono_ms();
+		if (now >= next_sweep) {
+			sweep(s);
+			next_sweep = now + SWEEP_EVERY_MS;
+		}
+		int r = poll(&p, 1, (int)(next_sweep - now));
+		if (r < 0 && errno != EINTR)
+			return err_from_errno(errno, "wait for signals");
+		struct signalfd_siginfo info;
+		if (r > 0 && read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+			return NULL;
+	}
+}
+
+struct err *serve_run(const struct serve_options *o)
+{
+	own(serve) s = mem_new(struct serve);
+	s->signal_fd = -1;
+	allow_many_files();
+	TRY(catch_signals(s));
+	TRY(open_state(s, o));
+	TRY(open_http(s, o));
+	printf("kiln is listening on http://%s\n", http_server_address(s->http));
+	fflush(stdout);
+	struct err *e = wait_for_signal(s);
+	pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL); /* the next one ends us at once */
+	http_server_stop(s->http, GRACE_MS);
+	return e;
+}
