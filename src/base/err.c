@@ -42,6 +42,32 @@ struct err *err_new(enum err_kind kind, const char *fmt, ...)
 	return err_make(kind, what, NULL);
 }
 
+struct err *err_coded(enum err_kind kind, const char *code, const char *remedy, const char *fmt,
+		      ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct err *e = err_make(kind, format(fmt, ap), NULL);
+	va_end(ap);
+	e->code = code;
+	e->remedy = remedy;
+	return e;
+}
+
+const char *err_code(const struct err *e)
+{
+	while (e && !e->code)
+		e = e->cause;
+	return e ? e->code : NULL;
+}
+
+const char *err_remedy(const struct err *e)
+{
+	while (e && !e->remedy)
+		e = e->cause;
+	return e ? e->remedy : NULL;
+}
+
 static enum err_kind kind_of(int errnum)
 {
 	switch (errnum) {

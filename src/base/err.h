@@ -19,8 +19,9 @@ enum err_kind { /* what the caller may do about it; becomes an HTTP status in on
 
 struct err {
 	enum err_kind kind;
-	char *what;        /* owned; "commit layer l3.tar" */
-	struct err *cause; /* owned; NULL at the root */
+	char *what;                /* owned; "commit layer l3.tar" */
+	const char *code, *remedy; /* static text for programs and people; NULL: none */
+	struct err *cause;         /* owned; NULL at the root */
 };
 
 void err_free(struct err *e);
@@ -29,6 +30,13 @@ OWN_DECLARE(err);
 /* A new root error. Never NULL. */
 struct err *err_new(enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull));
+/* As err_new, with what an API tells beside the text: a stable `code` ("TAG_IMMUTABLE") and a
+ * `remedy`, a sentence that says what to do. Both are static strings; `remedy` may be NULL. */
+struct err *err_coded(enum err_kind kind, const char *code, const char *remedy, const char *fmt,
+		      ...) __attribute__((format(printf, 4, 5), returns_nonnull));
+/* The code, or the remedy, nearest to the top of the chain; NULL if nobody gave one. */
+const char *err_code(const struct err *e);
+const char *err_remedy(const struct err *e);
 /* As err_new, with ": " and the text of `errnum` behind it; the kind follows from the number:
  * ENOENT is ERR_NOT_FOUND, EACCES and EPERM are ERR_DENIED, EEXIST is ERR_CONFLICT, ECANCELED is
  * ERR_CANCELED, EINVAL, ELOOP, ENOTDIR, EISDIR, EXDEV and ENAMETOOLONG are ERR_INVALID, the rest is

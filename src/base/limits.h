@@ -36,4 +36,63 @@
 #define LIMIT_TOKEN_BYTES             ((size_t)64 << 10)
 #define LIMIT_REFERRERS_BYTES         ((size_t)8 << 20) /* one answer: two manifests' annotations */
 
+/* auth */
+#define LIMIT_AUTHORIZATION_BYTES ((size_t)8 << 10) /* an Authorization header */
+#define LIMIT_USER_NAME_BYTES     64
+#define LIMIT_PASSWORD_LEAST      8
+#define LIMIT_PASSWORD_BYTES      1024
+#define LIMIT_TOKEN_NAME_BYTES    64
+#define LIMIT_USER_TOKENS         200
+#define LIMIT_WORKER_TOKENS       1000
+#define LIMIT_NAMESPACE_GRANTS    10000
+#define LIMIT_REGISTRY_TOKEN      4095 /* characters; headers and cookies jars take that */
+#define LIMIT_TOKEN_SCOPES        32
+#define LIMIT_AUDIT_DETAIL_BYTES  ((size_t)64 << 10)
+/* catalog */
+#define LIMIT_NAMESPACE_BYTES   120
+#define LIMIT_SUMMARY_CHARS     100 /* of an image repository */
+#define LIMIT_DESCRIPTION_BYTES ((size_t)64 << 10)
+/* registry */
+#define LIMIT_SCOPES            LIMIT_TOKEN_SCOPES /* of one token; more are left out */
+#define LIMIT_SCOPE_NAMES_BYTES 2400               /* of their names: tokens are headers */
+#define LIMIT_TOKEN_FORM_BYTES  ((size_t)64 << 10) /* POST /token */
+/* source/webhook*.c, pipeline/delivery.c, api/hooks.c */
+#define LIMIT_WEBHOOK_BYTES          ((size_t)25 << 20) /* one payload: what GitHub sends at most */
+#define LIMIT_WEBHOOK_GATHERED_BYTES ((size_t)256 << 20) /* payloads that arrive at once */
+#define LIMIT_WEBHOOK_CHANGES        10000 /* refs of one payload; more: all refs are looked at */
+#define LIMIT_WEBHOOK_REF_BYTES      512
+#define LIMIT_WEBHOOK_KEY_BYTES      200 /* a provider's delivery id, an event's name, a pusher's */
+#define LIMIT_DELIVERIES             900 /* remembered per source */
+#define LIMIT_DELIVERIES_REFUSED     100 /* the same, of those that were refused */
+/* worker */
+#define LIMIT_WORKER_CONTEXT_BYTES ((uint64_t)16 << 30) /* a build context, unpacked */
+#define LIMIT_WORKER_JOB_BYTES     ((size_t)1 << 20)    /* what a lease says */
+/* pipeline: logs */
+#define LIMIT_LOG_LINE_BYTES   ((size_t)16 << 10)  /* longer ones go on in the next line */
+#define LIMIT_LOG_FRAME_LINES  4096                /* of one frame of a log's file */
+#define LIMIT_LOG_FRAME_BYTES  ((size_t)256 << 10) /* its text, a newline behind each line */
+#define LIMIT_LOG_BATCH_LINES  8192                /* appended at once; more are several batches */
+#define LIMIT_LOG_BATCH_BYTES  ((size_t)1 << 20)
+#define LIMIT_LOG_TAIL_BYTES   ((size_t)4 << 20) /* of the file of what is not in a frame yet */
+#define LIMIT_LOG_FRAMES       4000000ul
+#define LIMIT_LOG_PAGE_LINES   10000
+#define LIMIT_LOG_PAGE_BYTES   ((size_t)1 << 20)
+#define LIMIT_LOG_SEARCH_BYTES 1000   /* a text or expression that is looked for */
+#define LIMIT_LOG_SEARCH_MS    5000   /* a whole search */
+#define LIMIT_LOG_SEARCH_STEPS 100000 /* of one expression in one line */
+/* Build rules */
+#define LIMIT_RULES              100 /* of one image repository */
+#define LIMIT_PATTERN_BYTES      512 /* a name or an expression */
+#define LIMIT_PATTERN_DEPTH      50  /* brackets inside brackets */
+#define LIMIT_PATTERN_STEPS      50000
+#define LIMIT_PATTERN_BACKTRACKS 5000
+#define LIMIT_PATTERN_KIB        4096 /* memory of one match */
+#define LIMIT_REF_BYTES          1024 /* a longer name of a ref matches no rule */
+#define LIMIT_TEMPLATE_BYTES     512
+#define LIMIT_RULE_PATH_BYTES    1024
+#define LIMIT_RULE_ARG_BYTES     4096 /* the value of a build argument */
+#define LIMIT_PREVIEW_REFS       100000
+#define LIMIT_PREVIEW_ENTRIES    20000 /* refs times rules */
+#define LIMIT_PREVIEW_MS         5000
+
 #endif

@@ -105,6 +105,7 @@ static void reap_locked(struct http_server *s, uint64_t now)
 		bool idle = since && now > since && now - since > s->o.idle_s * 1000ull;
 		if (idle || too_slow(l, now) || abandoned(l))
 			shutdown(l->fd, SHUT_RDWR);
+		http_stream_look_locked(s, l, now);
 	}
 }
 
@@ -277,6 +278,7 @@ static void wait_for_requests(struct http_server *s, uint64_t grace_ms)
 static void cut_off(struct http_server *s)
 {
 	uint64_t end = time_mono_ms() + CUT_OFF_MS;
+	http_stream_end_all(s, true);
 	hold(&s->lock);
 	s->stopping = true;
 	cond_broadcast(&s->wake);
@@ -303,6 +305,7 @@ void http_server_stop(struct http_server *s, uint64_t grace_ms)
 		s->listen_fd = MHD_quiesce_daemon(s->daemon);
 		fd_close_own(&s->listen_fd);
 		s->listen_fd = -1;
+		http_stream_end_all(s, false);
 		wait_for_requests(s, grace_ms);
 	}
 	cut_off(s);

@@ -8,7 +8,8 @@
  * 3. A body that nobody receives is read and dropped before the answer is sent, so that the client
  *    gets to see it; at most HTTP_DROP_BYTES, then the connection is closed.
  * 4. Framing that two readers could understand differently (two lengths, a length beside a transfer
- *    coding, unknown codings) is answered by 400 and ends the connection.
+ *    coding, unknown codings), and a second Authorization header, are answered by 400 and end the
+ *    connection.
  * 5. Slow peers are cut off: a request head has `idle_s` from the end of the answer before it, a
  *    body has to bring HTTP_BODY_LEAST_RATE bytes per second. */
 #ifndef KILN_HTTP_SERVER_H
@@ -65,6 +66,8 @@ struct str http_exchange_path(const struct http_exchange *x);
 struct str http_exchange_query(const struct http_exchange *x);
 /* The first header of that name, {NULL, 0} if absent. In the handler only; not in jobs. */
 struct str http_exchange_header(const struct http_exchange *x, const char *name);
+/* The client's address without port, NUL-terminated: "127.0.0.1", "::1". In the handler only. */
+void http_exchange_remote(const struct http_exchange *x, char *out, size_t size);
 bool http_exchange_has_body(const struct http_exchange *x);
 /* The announced length; false when the body comes in chunks. */
 bool http_exchange_length(const struct http_exchange *x, uint64_t *len);
@@ -103,6 +106,26 @@ struct http_reply *http_reply_new(unsigned status, char *body, size_t len);
 struct http_reply *http_reply_text(unsigned status, const char *body); /* copied; text/plain */
 /* `len` bytes of a regular file from `offset`, by sendfile(2); `fd` is taken over. */
 struct http_reply *http_reply_file(unsigned status, int fd, uint64_t offset, uint64_t len);
+/* A body that comes over time: server-sent events. */
+struct http_source {
+	/* Up to `len` bytes into `p`. 0 is "none now": the connection sleeps until
+	 * http_stream_wake(), which may have come in the meantime. `*end` true: these were the
+	 * last. On the pool, one call at a time. */
+	size_t (*fill)(void *arg, char *p, size_t len, bool *end);
+	/* Once, after the last fill(), whoever ended it. Frees `arg`. */
+	void (*end)(void *arg);
+};
+/* A sleeping stream is woken every so often, so that fill() can send a sign of life. */
+#define HTTP_STREAM_BEAT_MS 15000
+struct http_stream; /* counted */
+/* Silence does not end a stream; a client that closes its side, takes nothing for `idle_s`, or a
+ * server that stops does. The caller owns a reference to `*out`, for http_stream_wake(). Answers
+ * one request only. */
+struct http_reply *http_reply_stream(unsigned status, const struct http_source *source, void *arg,
+				     struct http_stream **out);
+/* There may be more. From any thread, also from within fill(); never blocks. */
+void http_stream_wake(struct http_stream *s);
+void http_stream_unref(struct http_stream *s);
 /* Before the first use only. A value with control characters is dropped. */
 void http_reply_header(struct http_reply *r, const char *name, const char *value);
 void http_reply_headerf(struct http_reply *r, const char *name, const char *fmt, ...)

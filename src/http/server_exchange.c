@@ -4,6 +4,9 @@
  * in FULL when there is none: an answer queued at the head would end the connection. An exchange is
  * freed when libmicrohttpd has forgotten it and its last job is through. */
 #include <assert.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"
@@ -66,6 +69,12 @@ static enum MHD_Result note_header(void *arg, enum MHD_ValueKind kind, const cha
 	struct http_exchange *x = arg;
 	struct str value = str_of(text);
 	switch (name[0] | 0x20) {
+	case 'a': /* of two, another reader could take the other one */
+		if (!str_eq_nocase(str_of(name), STR("authorization")))
+			break;
+		x->bad |= x->seen_authorization;
+		x->seen_authorization = true;
+		break;
 	case 'c':
 		if (!str_eq_nocase(str_of(name), STR("content-length")))
 			break;
@@ -98,6 +107,8 @@ static void run_handler(struct http_exchange *x)
 
 static enum MHD_Result send_reply(struct http_exchange *x, struct http_reply *r)
 {
+	if (r->stream)
+		http_stream_attach(r->stream, x);
 	enum MHD_Result ok = MHD_queue_response(x->conn, r->status, r->mhd);
 	http_reply_unref(r);
 	return ok;
@@ -130,7 +141,8 @@ static enum MHD_Result head_is_in(struct http_exchange *x, const char *method)
 	atomic_store_explicit(&x->link->idle_since_ms, 0, memory_order_relaxed);
 	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, note_header, x);
 	if (x->bad || (x->chunked && x->seen_length))
-		return send_reply(x, http_reply_text(400, "ambiguous message length\n"));
+		return send_reply(
+			x, http_reply_text(400, "ambiguous message length or credentials\n"));
 	x->has_body |= x->chunked;
 	x->stage = x->has_body ? STAGE_BODY : STAGE_FULL;
 	if (!x->has_body)
@@ -176,6 +188,7 @@ void http_exchange_end(void *server, struct MHD_Connection *conn, void **exchang
 	if (!x)
 		return;
 	if (x->link) {
+		http_stream_detach(x->server, x->link);
 		atomic_store(&x->link->in_body, false);
 		atomic_store_explicit(&x->link->idle_since_ms, time_mono_ms(),
 				      memory_order_relaxed);
@@ -283,6 +296,17 @@ struct str http_exchange_query(const struct http_exchange *x)
 struct str http_exchange_header(const struct http_exchange *x, const char *name)
 {
 	return str_of(MHD_lookup_connection_value(x->conn, MHD_HEADER_KIND, name));
+}
+
+void http_exchange_remote(const struct http_exchange *x, char *out, size_t size)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = i ? i->client_addr : NULL;
+	socklen_t len = sa && sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+							: sizeof(struct sockaddr_in);
+	if (!sa || getnameinfo(sa, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(out, size, "?");
 }
 
 bool http_exchange_has_body(const struct http_exchange *x)

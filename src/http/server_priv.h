@@ -18,6 +18,7 @@ struct link {
 	/* the reaper's own */
 	uint64_t window_since_ms; /* 0: none */
 	uint64_t window_bytes;
+	struct http_stream *stream; /* counted; guarded by http_server.lock */
 	bool hung_up; /* the client had closed at the last look, after `hung_up_bytes` */
 	uint64_t hung_up_bytes;
 };
@@ -35,6 +36,7 @@ struct http_server {
 	struct mutex lock; /* guards all below */
 	struct cond wake;  /* the reaper's */
 	struct link *links;
+	bool no_streams; /* they are over, new ones at once */
 	bool stopping;
 };
 
@@ -67,8 +69,8 @@ struct http_exchange {
 	enum http_method method;
 	enum stage stage;
 	bool handled; /* the handler ran */
-	bool bad;     /* ambiguous framing */
-	bool seen_length, has_body, chunked, expects_continue;
+	bool bad;     /* ambiguous framing, or two Authorization headers */
+	bool seen_length, seen_authorization, has_body, chunked, expects_continue;
 	uint64_t length;
 	struct body body;
 	void (*job)(void *arg, struct http_exchange *x);
@@ -89,8 +91,20 @@ struct http_exchange {
 struct http_reply {
 	atomic_uint refs;
 	unsigned status;
-	struct MHD_Response *mhd; /* owned */
+	struct MHD_Response *mhd;   /* owned */
+	struct http_stream *stream; /* `mhd` holds it; NULL: of another kind */
 };
+struct http_reply *http_reply_of(unsigned status, struct MHD_Response *mhd);
+
+/* server_stream.c */
+/* The stream is about to be sent in answer to `x`; on the poll thread. */
+void http_stream_attach(struct http_stream *s, struct http_exchange *x);
+/* The request is over. */
+void http_stream_detach(struct http_server *server, struct link *l);
+/* The reaper's look: is the client there, is a beat due? */
+void http_stream_look_locked(struct http_server *server, struct link *l, uint64_t now);
+/* Those that are, and those to come; `broken`: what they hold is not sent any more. */
+void http_stream_end_all(struct http_server *server, bool broken);
 
 /* server_exchange.c: the callbacks of libmicrohttpd. */
 void *http_exchange_begin(void *server, const char *target, struct MHD_Connection *conn);

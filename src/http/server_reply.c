@@ -5,7 +5,7 @@
 
 #include "http/server_priv.h"
 
-static struct http_reply *reply_of(unsigned status, struct MHD_Response *mhd)
+struct http_reply *http_reply_of(unsigned status, struct MHD_Response *mhd)
 {
 	if (!mhd)
 		abort(); /* there is no other reason than memory */
@@ -19,10 +19,11 @@ static struct http_reply *reply_of(unsigned status, struct MHD_Response *mhd)
 struct http_reply *http_reply_new(unsigned status, char *body, size_t len)
 {
 	if (len)
-		return reply_of(status,
-				MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE));
+		return http_reply_of(
+			status, MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE));
 	free(body);
-	return reply_of(status, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+	return http_reply_of(status,
+			     MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
 }
 
 struct http_reply *http_reply_text(unsigned status, const char *body)
@@ -35,7 +36,8 @@ struct http_reply *http_reply_text(unsigned status, const char *body)
 struct http_reply *http_reply_file(unsigned status, int fd, uint64_t offset, uint64_t len)
 {
 	if (len)
-		return reply_of(status, MHD_create_response_from_fd_at_offset64(len, fd, offset));
+		return http_reply_of(status,
+				     MHD_create_response_from_fd_at_offset64(len, fd, offset));
 	close(fd);
 	return http_reply_new(status, NULL, 0);
 }
