@@ -35,6 +35,9 @@ struct err *db_conn_run(struct db_conn *c, const char *sql, const struct db_para
 /* Several statements without parameters; nothing of them is kept. */
 struct err *db_conn_script(struct db_conn *c, const char *sql);
 
+/* service_sql.c */
+extern const char db_access_sql[], db_namespace_sql[], db_source_sql[], db_build_sql[];
+
 extern const struct db_migration db_migrations[];
 extern const size_t db_n_migrations;
 /* Runs those of `list` that the database has not seen. ERR_CONFLICT if it has seen more. */

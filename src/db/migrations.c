@@ -79,6 +79,10 @@ const struct db_migration db_migrations[] = {
 	{ "0001 repositories", catalog_sql },
 	{ "0002 step cache", step_cache_sql },
 	{ "0003 programs of a step", programs_sql },
+	{ "0004 users, tokens, roles, audit", db_access_sql },
+	{ "0005 namespaces and image repositories", db_namespace_sql },
+	{ "0006 code sources", db_source_sql },
+	{ "0007 build rules, builds, workers", db_build_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

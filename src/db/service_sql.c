@@ -1,0 +1,248 @@
+/* The schema of the build service: who may do what, image repositories, code sources, build rules
+ * and builds. Rules of db/migrations.c. Flags are 0 or 1; lists are JSON arrays in TEXT. */
+#include "db/db_priv.h"
+
+const char db_access_sql[] =
+	"CREATE TABLE user_account ("
+	"  id TEXT PRIMARY KEY," /* usr-… */
+	"  name TEXT NOT NULL UNIQUE,"
+	"  password_hash TEXT," /* argon2id, encoded; NULL: no login by password */
+	"  is_admin BIGINT NOT NULL,"
+	"  disabled BIGINT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+
+	"CREATE TABLE access_token ("
+	"  id TEXT PRIMARY KEY,"                                         /* tok-… */
+	"  kind TEXT NOT NULL,"                                          /* user, worker */
+	"  user_id TEXT REFERENCES user_account (id) ON DELETE CASCADE," /* NULL: a worker's */
+	"  name TEXT NOT NULL,"
+	"  secret_hash TEXT NOT NULL UNIQUE," /* sha256 of 256 random bits, hexadecimal */
+	"  role TEXT,"                        /* the most it may; NULL: what its user may */
+	"  namespace TEXT,"                   /* the only one it reaches; NULL: all */
+	"  pool TEXT,"                        /* of a worker */
+	"  expires_ns BIGINT,"                /* NULL: never */
+	"  created_ns BIGINT NOT NULL,"
+	"  used_ns BIGINT);"
+	"CREATE INDEX access_token_user ON access_token (user_id);"
+
+	"CREATE TABLE role_grant ("
+	"  user_id TEXT NOT NULL REFERENCES user_account (id) ON DELETE CASCADE,"
+	"  namespace TEXT NOT NULL,"
+	"  repository TEXT NOT NULL," /* the name below the namespace; '': the whole namespace */
+	"  role TEXT NOT NULL,"       /* view, develop, maintain, admin */
+	"  created_ns BIGINT NOT NULL,"
+	"  PRIMARY KEY (user_id, namespace, repository));"
+	"CREATE INDEX role_grant_namespace ON role_grant (namespace, repository);"
+
+	"CREATE TABLE audit_log ("
+	"  seq BIGINT PRIMARY KEY,"
+	"  time_ns BIGINT NOT NULL,"
+	"  actor TEXT NOT NULL,"    /* a user's name; worker:NAME; system; anonymous */
+	"  remote TEXT NOT NULL,"   /* address; '' where there is none */
+	"  action TEXT NOT NULL,"   /* repository.create */
+	"  target TEXT NOT NULL,"   /* demo/hello */
+	"  detail TEXT NOT NULL);"; /* a JSON object, without secrets */
+
+const char db_namespace_sql[] =
+	"CREATE TABLE namespace ("
+	"  id TEXT PRIMARY KEY," /* crn-… */
+	"  name TEXT NOT NULL UNIQUE,"
+	"  auto_create BIGINT NOT NULL," /* a push makes the image repository */
+	"  default_type TEXT NOT NULL,"  /* of such ones: PUBLIC, PRIVATE */
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+
+	"CREATE TABLE image_repository ("
+	"  id TEXT PRIMARY KEY," /* crr-… */
+	"  namespace TEXT NOT NULL REFERENCES namespace (name),"
+	"  name TEXT NOT NULL,"             /* below the namespace; may hold slashes */
+	"  full_name TEXT NOT NULL UNIQUE," /* namespace/name: repository.name, once pushed to */
+	"  type TEXT NOT NULL,"             /* PUBLIC, PRIVATE */
+	"  immutable BIGINT NOT NULL,"      /* no tag but latest is moved */
+	"  accelerated BIGINT NOT NULL,"
+	"  summary TEXT NOT NULL,"
+	"  description TEXT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX image_repository_namespace ON image_repository (namespace, name);";
+
+const char db_source_sql[] =
+	"CREATE TABLE code_source ("
+	"  id TEXT PRIMARY KEY," /* crcs-… */
+	"  namespace TEXT NOT NULL REFERENCES namespace (name),"
+	"  name TEXT NOT NULL,"
+	"  provider TEXT NOT NULL,"   /* GITHUB … GIT; KILN: our own Git remote */
+	"  url TEXT NOT NULL,"        /* '' for KILN */
+	"  credential TEXT NOT NULL," /* none, password, ssh */
+	"  username TEXT NOT NULL,"
+	"  secret TEXT,"               /* sealed: password, token, or private key */
+	"  ssh_public_key TEXT,"       /* of the deploy key */
+	"  ssh_host_key TEXT,"         /* known_hosts line, kept from the first connection */
+	"  hook_secret TEXT NOT NULL," /* sealed */
+	"  hook_secret_before TEXT,"   /* sealed; valid beside it after a rotation */
+	"  submodules BIGINT NOT NULL,"
+	"  depth BIGINT NOT NULL,"         /* 0: the whole history */
+	"  allow_private BIGINT NOT NULL," /* private addresses may be asked */
+	"  poll_s BIGINT NOT NULL,"        /* 0: never */
+	"  next_poll_ns BIGINT NOT NULL,"
+	"  last_poll_ns BIGINT,"
+	"  last_error TEXT,"
+	"  n_failures BIGINT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL,"
+	"  UNIQUE (namespace, name));"
+
+	"CREATE TABLE source_ref ("
+	"  source_id TEXT NOT NULL REFERENCES code_source (id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"      /* refs/heads/main */
+	"  object_id TEXT NOT NULL," /* what the ref names; an annotated tag's own id */
+	"  commit_id TEXT NOT NULL," /* the commit behind it */
+	"  seen_ns BIGINT NOT NULL,"
+	"  PRIMARY KEY (source_id, name));"
+
+	"CREATE TABLE webhook_delivery ("
+	"  id TEXT PRIMARY KEY," /* whd-… */
+	"  source_id TEXT NOT NULL REFERENCES code_source (id) ON DELETE CASCADE,"
+	"  delivery_key TEXT NOT NULL," /* the provider's id of the delivery, or a hash */
+	"  event TEXT NOT NULL,"
+	"  outcome TEXT NOT NULL," /* accepted, ignored, refused, failed */
+	"  detail TEXT NOT NULL,"
+	"  changes TEXT NOT NULL," /* JSON: what it says of refs */
+	"  n_builds BIGINT NOT NULL,"
+	"  received_ns BIGINT NOT NULL,"
+	"  UNIQUE (source_id, delivery_key));"
+	"CREATE INDEX webhook_delivery_time ON webhook_delivery (source_id, received_ns);";
+
+const char db_build_sql[] =
+	"CREATE TABLE repository_source (" /* what an image repository is built from */
+	"  repository_id TEXT PRIMARY KEY REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  source_id TEXT NOT NULL REFERENCES code_source (id),"
+	"  auto_build BIGINT NOT NULL,"
+	"  pool TEXT NOT NULL," /* of workers; '': the default one */
+	"  no_cache BIGINT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX repository_source_source ON repository_source (source_id);"
+
+	"CREATE TABLE build_rule ("
+	"  id TEXT PRIMARY KEY," /* crbr-… */
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  ref_type TEXT NOT NULL," /* GIT_BRANCH, GIT_TAG */
+	"  pattern TEXT NOT NULL,"
+	"  is_expression BIGINT NOT NULL,"
+	"  dockerfile_dir TEXT NOT NULL," /* the context, relative, '' is the root */
+	"  dockerfile_name TEXT NOT NULL,"
+	"  tags TEXT NOT NULL," /* templates, 1 to 3 */
+	"  platforms TEXT NOT NULL,"
+	"  build_args TEXT NOT NULL," /* [["K","V"],…] */
+	"  policy TEXT NOT NULL,"     /* all, required, best_effort */
+	"  required TEXT NOT NULL,"   /* platforms */
+	"  newer_push TEXT NOT NULL," /* cancel, wait: what a newer push does to an older build */
+	"  priority BIGINT NOT NULL,"
+	"  time_limit_s BIGINT NOT NULL,"
+	"  emulation BIGINT NOT NULL," /* jobs may be emulated */
+	"  enabled BIGINT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX build_rule_repository ON build_rule (repository_id, created_ns);"
+
+	/* A build record keeps what it needs of its rule: rules change, records do not. */
+	"CREATE TABLE build_record ("
+	"  id TEXT PRIMARY KEY,"        /* a UUID */
+	"  seq BIGINT NOT NULL UNIQUE," /* grows with every record: order of lists, cursors */
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  rule_id TEXT,"               /* NULL once the rule is gone */
+	"  source_id TEXT,"             /* NULL once the source is gone */
+	"  trigger_kind TEXT NOT NULL," /* PUSH, MANUAL, API, RERUN */
+	"  actor TEXT NOT NULL,"
+	"  ref TEXT NOT NULL," /* refs/heads/main */
+	"  commit_id TEXT NOT NULL,"
+	"  pushed_ns BIGINT NOT NULL,"
+	"  tags TEXT NOT NULL," /* made */
+	"  dockerfile_dir TEXT NOT NULL,"
+	"  dockerfile_name TEXT NOT NULL,"
+	"  build_args TEXT NOT NULL,"
+	"  no_cache BIGINT NOT NULL,"
+	"  pool TEXT NOT NULL,"
+	"  priority BIGINT NOT NULL,"
+	"  policy TEXT NOT NULL,"
+	"  required TEXT NOT NULL,"
+	"  emulation BIGINT NOT NULL,"
+	"  time_limit_s BIGINT NOT NULL,"
+	"  status TEXT NOT NULL," /* PENDING, BUILDING, SUCCESS, FAILED, CANCELED */
+	"  waits_for TEXT,"       /* an older record of the same ref and rule */
+	"  rerun_of TEXT,"
+	"  superseded_by TEXT,"
+	"  canceled_by TEXT,"
+	"  error_code TEXT,"
+	"  error_text TEXT,"
+	"  digest TEXT," /* of the index, or of the only manifest */
+	"  n_log_lines BIGINT NOT NULL,"
+	"  created_ns BIGINT NOT NULL,"
+	"  started_ns BIGINT,"
+	"  ended_ns BIGINT);"
+	"CREATE INDEX build_record_repository ON build_record (repository_id, seq);"
+	"CREATE INDEX build_record_status ON build_record (status, seq);"
+	"CREATE INDEX build_record_rule ON build_record (rule_id, ref, seq);"
+	"CREATE INDEX build_record_rule_seq ON build_record (rule_id, seq);"
+
+	"CREATE TABLE build_job ("
+	"  record_id TEXT NOT NULL REFERENCES build_record (id) ON DELETE CASCADE,"
+	"  platform TEXT NOT NULL,"
+	"  position BIGINT NOT NULL DEFAULT 0," /* in the rule's list of platforms, from 0 */
+	"  state TEXT NOT NULL," /* queued, running, pushing, done, failed, canceled */
+	"  attempt BIGINT NOT NULL,"
+	"  worker_id TEXT,"
+	"  lease_id TEXT,"
+	"  native BIGINT,"
+	"  media_type TEXT," /* of the manifest */
+	"  digest TEXT,"
+	"  size BIGINT,"
+	"  error_code TEXT,"
+	"  error_text TEXT,"
+	"  queued_ns BIGINT NOT NULL,"
+	"  started_ns BIGINT,"
+	"  ended_ns BIGINT,"
+	"  PRIMARY KEY (record_id, platform));"
+	"CREATE INDEX build_job_state ON build_job (state, record_id);"
+	"CREATE INDEX build_job_lease ON build_job (lease_id);"
+
+	"CREATE TABLE build_lease ("
+	"  id TEXT PRIMARY KEY," /* lease-… */
+	"  record_id TEXT NOT NULL REFERENCES build_record (id) ON DELETE CASCADE,"
+	"  worker_id TEXT NOT NULL,"
+	"  next_event BIGINT NOT NULL," /* number of the first event not yet taken */
+	"  cancel BIGINT NOT NULL,"
+	"  deadline_ns BIGINT NOT NULL," /* time limit of the build */
+	"  expires_ns BIGINT NOT NULL);"
+	"CREATE INDEX build_lease_record ON build_lease (record_id);"
+
+	"CREATE TABLE build_step ("
+	"  record_id TEXT NOT NULL REFERENCES build_record (id) ON DELETE CASCADE,"
+	"  lease_id TEXT NOT NULL,"
+	"  step BIGINT NOT NULL," /* number in the log, from 1, over all leases of the record */
+	"  line BIGINT NOT NULL," /* of the Dockerfile; 0: a base image */
+	"  stage TEXT NOT NULL,"
+	"  text TEXT NOT NULL,"
+	"  platforms TEXT NOT NULL,"
+	"  state TEXT NOT NULL," /* waiting, running, done, cached, failed, canceled */
+	"  started_ms BIGINT,"
+	"  ended_ms BIGINT,"
+	"  cache_reason TEXT,"
+	"  digest TEXT,"
+	"  size BIGINT,"
+	"  PRIMARY KEY (record_id, step));"
+
+	"CREATE TABLE worker ("
+	"  id TEXT PRIMARY KEY," /* wrk-… */
+	"  name TEXT NOT NULL UNIQUE,"
+	"  token_id TEXT NOT NULL,"   /* another token cannot take the name */
+	"  embedded BIGINT NOT NULL," /* it ends with the server */
+	"  pool TEXT NOT NULL,"
+	"  platforms TEXT NOT NULL," /* [{"platform":…,"native":…},…] */
+	"  slots BIGINT NOT NULL,"
+	"  version TEXT NOT NULL,"
+	"  draining BIGINT NOT NULL,"
+	"  first_seen_ns BIGINT NOT NULL,"
+	"  last_seen_ns BIGINT NOT NULL);";
