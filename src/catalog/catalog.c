@@ -183,6 +183,17 @@ struct err *catalog_repository_list(struct catalog *c, struct arena *a, struct s
 			  DB_PARAMS(db_text(last), db_int(MIN(n, INT64_MAX))), names, n_names);
 }
 
+struct err *catalog_blob_holders(struct catalog *c, struct arena *a, const struct oci_digest *d,
+				 struct str last, size_t n, const char ***names, size_t *n_names)
+{
+	return list_names(
+		c, a,
+		"SELECT repository FROM repository_blob WHERE digest = $1"
+		" AND repository > $2 ORDER BY repository LIMIT $3",
+		DB_PARAMS(db_cstr(oci_digest_text(d).s), db_text(last), db_int(MIN(n, INT64_MAX))),
+		names, n_names);
+}
+
 struct err *catalog_tag_delete(struct catalog *c, struct str repository, struct str tag,
 			       bool *found)
 {

@@ -37,7 +37,9 @@ struct catalog_put {
 	uint64_t size;
 	const struct oci_document *doc;
 };
-/* Records `puts` in order (children before the index) and points `tags` at the last one, in one
+/* ERR_DENIED code TAG_IMMUTABLE when one of `tags` but `latest` is there already in an immutable
+ * image repository (image.h) and points at something else.
+ * Records `puts` in order (children before the index) and points `tags` at the last one, in one
  * transaction. Makes the repository if it is new. References: blobs must be linked to the
  * repository, or be linked by `link_blobs` (the engine's own publish); child manifests must be
  * known in the repository or be earlier in `puts`. Missing ones: ERR_NOT_FOUND that lists their
@@ -71,6 +73,9 @@ struct err *catalog_blob_linked(struct catalog *c, struct str repository,
 				const struct oci_digest *d, bool *found);
 /* Is it linked to any repository? For mounts without `from`. */
 struct err *catalog_blob_known(struct catalog *c, const struct oci_digest *d, bool *found);
+/* The repositories that link it, by name behind `last`, at most `n`. */
+struct err *catalog_blob_holders(struct catalog *c, struct arena *a, const struct oci_digest *d,
+				 struct str last, size_t n, const char ***names, size_t *n_names);
 /* Does anything in the catalog need this blob: a link of a repository, or a manifest's own bytes?
  */
 struct err *catalog_blob_needed(struct catalog *c, const struct oci_digest *d, bool *needed);

@@ -2,7 +2,7 @@
 #ifndef KILN_CATALOG_CATALOG_PRIV_H
 #define KILN_CATALOG_CATALOG_PRIV_H
 
-#include "catalog/catalog.h"
+#include "catalog/image.h"
 
 /* A number in shared memory, odd while a change is being committed.
  *
@@ -31,6 +31,18 @@ struct err *catalog_change(struct catalog *c, const char *sql, const struct db_p
 			   size_t n, bool *changed);
 /* Commits, and tells the other processes if anything `changed`. */
 struct err *catalog_commit(struct catalog *c, struct db_tx *tx, bool changed);
+/* Points a tag at a manifest of the repository; sets `*changed` if it was not there already.
+ * ERR_DENIED code TAG_IMMUTABLE when it would move a tag of an immutable image repository. */
+struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str tag,
+			    const struct oci_digest *d, int64_t now_ns, bool *changed);
+/* Reads rows of image_repository as catalog_image_columns lists them. */
+struct catalog_image_rows {
+	struct arena *m;
+	struct catalog_image_repository *v; /* owned */
+	size_t n, cap;
+};
+extern const char catalog_image_columns[];
+bool catalog_image_see(void *arg, struct db_row *r);
 /* Row callback that sets a bool. */
 bool catalog_see_row(void *arg, struct db_row *r);
 

@@ -160,17 +160,6 @@ static struct err *add_manifest(struct publish *p, const struct catalog_put *put
 			     doc->has_subject ? db_cstr(subject.s) : db_null(), db_int(p->now_ns)));
 }
 
-static struct err *add_tag(struct publish *p, const char *tag, const struct oci_digest *d)
-{
-	return run(p,
-		   "INSERT INTO tag (repository, name, digest, created_ns, updated_ns)"
-		   " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (repository, name) DO UPDATE"
-		   " SET digest = excluded.digest, updated_ns = excluded.updated_ns"
-		   " WHERE tag.digest <> excluded.digest RETURNING 1",
-		   DB_PARAMS(db_text(p->repository), db_cstr(tag), db_cstr(oci_digest_text(d).s),
-			     db_int(p->now_ns)));
-}
-
 static struct err *put_all(struct publish *p, const struct catalog_put *puts, size_t n_puts,
 			   const char *const *tags, size_t n_tags)
 {
@@ -184,7 +173,8 @@ static struct err *put_all(struct publish *p, const struct catalog_put *puts, si
 		TRY(each_reference(p, &puts[i], add_reference));
 	}
 	for (size_t i = 0; i < n_tags; i++)
-		TRY(add_tag(p, tags[i], &puts[n_puts - 1].digest));
+		TRY(catalog_tag_set(p->tx, p->repository, str_of(tags[i]), &puts[n_puts - 1].digest,
+				    p->now_ns, &p->changed));
 	return NULL;
 }
 

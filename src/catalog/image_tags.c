@@ -1,0 +1,181 @@
+/* Tags of an image repository, and their immutability. */
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "catalog/catalog_priv.h"
+#include "oci/reference.h"
+
+/* ---- immutability ---- */
+
+static struct err *immutable(struct str repository, struct str tag)
+{
+	return err_coded(ERR_DENIED, "TAG_IMMUTABLE",
+			 "Take a tag that is not there yet, or make the repository mutable.",
+			 STR_FMT ":" STR_FMT
+				 ": The requested tag already exists and cannot be overwritten.",
+			 STR_ARG(repository), STR_ARG(tag));
+}
+
+static bool always_moves(struct str tag)
+{
+	return str_eq(tag, STR("latest"));
+}
+
+/* The same digest again moves nothing. */
+static struct err *check_moves(struct db_tx *tx, struct str repository, struct str tag,
+			       const struct oci_digest *d)
+{
+	bool refused = false;
+	if (always_moves(tag))
+		return NULL;
+	TRY(db_tx_query(tx,
+			"SELECT 1 FROM tag t JOIN image_repository i ON i.full_name = t.repository"
+			" WHERE t.repository = $1 AND t.name = $2 AND t.digest <> $3"
+			" AND i.immutable <> 0",
+			DB_PARAMS(db_text(repository), db_text(tag), db_cstr(oci_digest_text(d).s)),
+			catalog_see_row, &refused));
+	return refused ? immutable(repository, tag) : NULL;
+}
+
+struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str tag,
+			    const struct oci_digest *d, int64_t now_ns, bool *changed)
+{
+	TRY(check_moves(tx, repository, tag, d));
+	return db_tx_query(tx,
+			   "INSERT INTO tag (repository, name, digest, created_ns, updated_ns)"
+			   " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (repository, name) DO UPDATE"
+			   " SET digest = excluded.digest, updated_ns = excluded.updated_ns"
+			   " WHERE tag.digest <> excluded.digest RETURNING 1",
+			   DB_PARAMS(db_text(repository), db_text(tag),
+				     db_cstr(oci_digest_text(d).s), db_int(now_ns)),
+			   catalog_see_row, changed);
+}
+
+struct err *catalog_image_tags_free(struct catalog *c, struct str full_name,
+				    const char *const *tags, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool there = false;
+		struct str tag = str_of(tags[i]);
+		if (always_moves(tag))
+			continue;
+		TRY(db_query(c->db,
+			     "SELECT 1 FROM tag t JOIN image_repository i"
+			     " ON i.full_name = t.repository WHERE t.repository = $1"
+			     " AND t.name = $2 AND i.immutable <> 0",
+			     DB_PARAMS(db_text(full_name), db_text(tag)), catalog_see_row, &there));
+		if (there)
+			return immutable(full_name, tag);
+	}
+	return NULL;
+}
+
+/* ---- lists ---- */
+
+struct rows {
+	struct arena *m;
+	struct catalog_tag *v; /* owned until it is copied to the arena */
+	size_t n, cap;
+	struct err *e; /* owned */
+};
+
+static bool see_tag(void *arg, struct db_row *r)
+{
+	struct rows *rows = arg;
+	struct catalog_tag t = { .name = arena_strdup(rows->m, db_row_text(r, 0)),
+				 .manifest.size = (uint64_t)db_row_int(r, 3),
+				 .created_ns = db_row_int(r, 4),
+				 .updated_ns = db_row_int(r, 5) };
+	struct str type = db_row_text(r, 2);
+	rows->e = oci_digest_parse(db_row_text(r, 1), &t.manifest.digest);
+	if (!rows->e && type.len >= sizeof(t.manifest.media_type))
+		rows->e = err_new(ERR_CORRUPT, "media type is longer than a manifest's");
+	if (rows->e)
+		return false;
+	memcpy(t.manifest.media_type, type.p, type.len);
+	mem_reserve_one(rows->v, rows->n, rows->cap);
+	rows->v[rows->n++] = t;
+	return true;
+}
+
+struct err *catalog_image_tags(struct catalog *c, struct arena *m, struct str full_name,
+			       struct str after, size_t n, struct catalog_tag **out, size_t *n_out)
+{
+	struct rows rows = { .m = m };
+	struct err *e =
+		db_query(c->db,
+			 "SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns"
+			 " FROM tag t JOIN manifest m ON m.repository = t.repository"
+			 " AND m.digest = t.digest WHERE t.repository = $1 AND t.name > $2"
+			 " ORDER BY t.name LIMIT $3",
+			 DB_PARAMS(db_text(full_name), db_text(after), db_int(MIN(n, INT64_MAX))),
+			 see_tag, &rows);
+	err_keep(&e, rows.e);
+	if (!e) {
+		*out = arena_new_array(m, rows.n, struct catalog_tag);
+		if (rows.n)
+			memcpy(*out, rows.v, rows.n * sizeof(*rows.v));
+		*n_out = rows.n;
+	}
+	free(rows.v);
+	return e;
+}
+
+struct err *catalog_image_tag_get(struct catalog *c, struct arena *m, struct str full_name,
+				  struct str tag, bool *found, struct catalog_tag *out)
+{
+	struct rows rows = { .m = m };
+	struct err *e =
+		db_query(c->db,
+			 "SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns"
+			 " FROM tag t JOIN manifest m ON m.repository = t.repository"
+			 " AND m.digest = t.digest WHERE t.repository = $1 AND t.name = $2",
+			 DB_PARAMS(db_text(full_name), db_text(tag)), see_tag, &rows);
+	err_keep(&e, rows.e);
+	*found = !e && rows.n > 0;
+	if (*found)
+		*out = rows.v[0];
+	free(rows.v);
+	return e;
+}
+
+/* ---- retag ---- */
+
+static struct err *no_such(struct str full_name, struct str from)
+{
+	return err_coded(ERR_NOT_FOUND, "NOT_FOUND", NULL, STR_FMT " has no " STR_FMT,
+			 STR_ARG(full_name), STR_ARG(str_first(from, 200)));
+}
+
+static struct err *find(struct catalog *c, struct str full_name, struct str from,
+			struct catalog_manifest *m)
+{
+	bool found;
+	struct oci_digest d;
+	if (str_chr(from, ':') < 0) {
+		TRY(catalog_tag_get(c, full_name, from, &found, m));
+	} else {
+		struct err *e = oci_digest_parse(from, &d);
+		if (e)
+			return e;
+		TRY(catalog_manifest_get(c, full_name, &d, &found, m));
+	}
+	return found ? NULL : no_such(full_name, from);
+}
+
+/* The manifest may go between the look and the transaction: then the foreign key says so. */
+struct err *catalog_image_retag(struct catalog *c, struct str full_name, struct str from,
+				struct str to)
+{
+	struct catalog_manifest m;
+	own(db_tx) tx = NULL;
+	bool changed = false;
+	if (!oci_tag_ok(to))
+		return err_coded(ERR_INVALID, "TAG_INVALID",
+				 "Take letters, digits, \"_\", \".\" and \"-\", at most 128.",
+				 "\"" STR_FMT "\" is not a tag", STR_ARG(str_first(to, 200)));
+	TRY(find(c, full_name, from, &m));
+	TRY(db_tx_begin(c->db, &tx));
+	TRY(catalog_tag_set(tx, full_name, to, &m.digest, time_now_unix_ns(), &changed));
+	return catalog_commit(c, tx, changed);
+}
