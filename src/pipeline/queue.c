@@ -1,0 +1,164 @@
+/* The queue: which job a worker gets next.
+ *
+ * Order: 1. the namespace with the fewest leases, so that none is kept out by another that has
+ * much to build; 2. priority of the rule, to which every minute of waiting adds one, so that
+ * nothing is kept out for ever; 3. the older record. A worker gets all jobs of one record that it
+ * can run: of its pool, of its platforms. Where it would have to emulate, the record must allow it,
+ * and a native worker that is there goes before, for PIPELINE_NATIVE_WAIT_S. A record that waits
+ * for an older one is no candidate. What nobody can run stays queued. */
+#include "pipeline/pipeline_priv.h"
+
+struct loading {
+	struct arena *a;
+	struct pipeline_candidate *first, *current;
+	int64_t least_ns; /* created_ns of the younger ones */
+};
+
+static bool see_job(void *arg, struct db_row *r)
+{
+	struct loading *l = arg;
+	struct pipeline_candidate *c = l->current;
+	if (!c || !str_eq(db_row_text(r, 0), str_of(c->record_id))) {
+		c = l->current = arena_new(l->a, struct pipeline_candidate);
+		*c = (struct pipeline_candidate){
+			.record_id = pipeline_row_text(l->a, r, 0),
+			.seq = db_row_int(r, 1),
+			.priority = db_row_int(r, 2),
+			.pool = pipeline_row_text(l->a, r, 3),
+			.emulation = db_row_int(r, 4) != 0,
+			/* A clock that was turned back made younger ones look older. */
+			.created_ns = MIN(db_row_int(r, 5), l->least_ns),
+			.namespace_ = pipeline_row_text(l->a, r, 6),
+			.next = l->first,
+		};
+		l->first = c;
+		l->least_ns = c->created_ns;
+	}
+	if (c->n_platforms == PIPELINE_MOST_JOBS)
+		return true;
+	c->platforms[c->n_platforms] = pipeline_row_text(l->a, r, 7);
+	c->queued_ns[c->n_platforms++] = db_row_int(r, 8);
+	return true;
+}
+
+static void count_running(struct pipeline *p, struct pipeline_candidate *list)
+{
+	hold(&p->lock);
+	for (struct pipeline_candidate *c = list; c; c = c->next)
+		for (struct pipeline_held_lease *l = p->leases; l; l = l->next)
+			c->running += strcmp(l->namespace_, c->namespace_) == 0;
+}
+
+struct err *pipeline_queue_load(struct pipeline *p, struct arena *a,
+				struct pipeline_candidate **out)
+{
+	struct loading l = { .a = a, .least_ns = INT64_MAX };
+	TRY(db_query(p->o.db,
+		     "SELECT r.id, r.seq, r.priority, r.pool, r.emulation, r.created_ns,"
+		     " i.namespace, j.platform, j.queued_ns FROM build_job j"
+		     " JOIN build_record r ON r.id = j.record_id"
+		     " JOIN image_repository i ON i.id = r.repository_id"
+		     " LEFT JOIN build_record w ON w.id = r.waits_for"
+		     " WHERE j.state = 'queued' AND j.lease_id IS NULL"
+		     " AND r.status IN ('PENDING', 'BUILDING')"
+		     " AND (w.id IS NULL OR w.status NOT IN ('PENDING', 'BUILDING'))"
+		     " ORDER BY r.seq DESC, j.position",
+		     DB_NO_PARAMS, see_job, &l));
+	count_running(p, l.first);
+	*out = l.first;
+	return NULL;
+}
+
+/* ---- who may run what ---- */
+
+enum fit { FIT_NO, FIT_EMULATED, FIT_NATIVE };
+
+static enum fit fit(const struct pipeline_known_worker *w, const struct oci_platform *platform)
+{
+	for (size_t i = 0; i < w->n_platforms; i++)
+		if (oci_platform_eq(&w->platforms[i].platform, platform))
+			return w->platforms[i].native ? FIT_NATIVE : FIT_EMULATED;
+	return FIT_NO;
+}
+
+static bool native_elsewhere_locked(struct pipeline *p, const char *pool,
+				    const struct oci_platform *platform)
+{
+	for (struct pipeline_known_worker *w = p->workers; w; w = w->next)
+		if (!w->draining && strcmp(w->pool, pool) == 0 &&
+		    pipeline_worker_online_locked(p, w) && fit(w, platform) == FIT_NATIVE)
+			return true;
+	return false;
+}
+
+/* A clock that was turned back must not make a job wait: a time in the future is long enough. */
+static bool waited(int64_t since_ns, int64_t now_ns)
+{
+	return since_ns > now_ns || now_ns - since_ns >= PIPELINE_NATIVE_WAIT_S * 1000000000ll;
+}
+
+/* The jobs of the candidate that the worker may have now. */
+static size_t choose_locked(struct pipeline *p, const struct pipeline_candidate *c,
+			    const struct pipeline_known_worker *w, int64_t now_ns,
+			    const char **platforms, bool *native, bool *held)
+{
+	size_t n = 0;
+	if (strcmp(c->pool, w->pool) != 0)
+		return 0;
+	for (size_t i = 0; i < c->n_platforms; i++) {
+		struct oci_platform platform;
+		struct err *e = oci_platform_parse(str_of(c->platforms[i]), &platform);
+		err_free(e);
+		enum fit f = e ? FIT_NO : fit(w, &platform);
+		if (f == FIT_NO || (f == FIT_EMULATED && !c->emulation))
+			continue;
+		if (f == FIT_EMULATED && !waited(c->queued_ns[i], now_ns) &&
+		    native_elsewhere_locked(p, c->pool, &platform)) {
+			*held = true;
+			continue;
+		}
+		platforms[n] = c->platforms[i];
+		native[n++] = f == FIT_NATIVE;
+	}
+	return n;
+}
+
+static int64_t urgency(const struct pipeline_candidate *c, int64_t now_ns)
+{
+	return c->priority + MAX(0, now_ns - c->created_ns) / 60000000000ll;
+}
+
+static bool goes_before(const struct pipeline_candidate *a, const struct pipeline_candidate *b,
+			int64_t now_ns)
+{
+	if (a->running != b->running)
+		return a->running < b->running;
+	int64_t ua = urgency(a, now_ns), ub = urgency(b, now_ns);
+	return ua != ub ? ua > ub : a->seq < b->seq;
+}
+
+struct pipeline_candidate *pipeline_queue_pick(struct pipeline *p, struct pipeline_candidate *list,
+					       const char *worker_id, int64_t now_ns,
+					       const char **platforms, bool *native, size_t *n,
+					       bool *held)
+{
+	hold(&p->lock);
+	struct pipeline_known_worker *w = pipeline_worker_locked(p, worker_id);
+	struct pipeline_candidate *best = NULL;
+	if (!w || w->draining)
+		return NULL;
+	for (struct pipeline_candidate *c = list; c; c = c->next) {
+		const char *some[PIPELINE_MOST_JOBS];
+		bool some_native[PIPELINE_MOST_JOBS];
+		if (c->taken || (best && !goes_before(c, best, now_ns)))
+			continue;
+		size_t k = choose_locked(p, c, w, now_ns, some, some_native, held);
+		if (!k)
+			continue;
+		best = c;
+		*n = k;
+		memcpy(platforms, some, k * sizeof(some[0]));
+		memcpy(native, some_native, k * sizeof(some_native[0]));
+	}
+	return best;
+}

@@ -1,0 +1,42 @@
+/* A look at a code source. */
+#ifndef KILN_PIPELINE_TRIGGER_PRIV_H
+#define KILN_PIPELINE_TRIGGER_PRIV_H
+
+#include "pipeline/pipeline_priv.h"
+
+struct pipeline_target { /* an image repository that is built from the source by itself */
+	const char *repository_id, *repository;
+	struct pipeline_binding binding;
+	struct pipeline_rule *rules;
+	size_t n_rules;
+	struct pipeline_target *next;
+};
+struct pipeline_planned {
+	struct pipeline_record r;
+	bool cancels; /* older builds of the ref */
+	struct pipeline_planned *next;
+};
+struct pipeline_look {
+	struct pipeline *p;
+	struct arena *a;
+	const char *source_id, *actor;
+	int64_t pushed_ns, poll_s, n_failures;
+	bool found, own, first;
+	struct source_ref *seen, *now; /* by name */
+	size_t n_seen, n_now;
+	const struct source_ref **changed;
+	const char **gone;
+	size_t n_changed, n_gone;
+	struct pipeline_target *targets;
+	struct pipeline_planned *planned, **last_planned;
+	size_t n_planned;
+};
+
+/* Looks at one source come one after the other. */
+void pipeline_look_enter(struct pipeline *p, const char *source_id);
+void pipeline_look_leave(struct pipeline *p, const char *source_id);
+/* When to look next, ns since 1970: the interval, doubled with each failure, give or take a fifth.
+ */
+int64_t pipeline_next_poll(const struct pipeline *p, int64_t poll_s, int64_t n_failures);
+
+#endif
