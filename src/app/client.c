@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "app/cancel.h"
+#include "app/login.h"
 #include "oci/reference.h"
 #include "registry/mirrors.h"
 
-static const char **words(const struct invocation *in, const char *option)
+const char **client_words(const struct invocation *in, const char *option)
 {
 	const struct option_values *given = option_all(in, option);
 	const char **v = mem_new_array(given->n + 1, const char *);
@@ -34,7 +35,7 @@ static struct err *check_host(const char *host)
 
 struct err *client_check(const struct invocation *in)
 {
-	own_mem const char **mirrors = words(in, "registry-mirror");
+	own_mem const char **mirrors = client_words(in, "registry-mirror");
 	struct mirrors parsed;
 	TRY(err_wrap(mirrors_parse(mirrors, &parsed), "--registry-mirror"));
 	mirrors_done(&parsed);
@@ -47,9 +48,15 @@ struct err *client_check(const struct invocation *in)
 struct err *client_open(const struct invocation *in, const int *cancel_fd,
 			struct registry_client **out)
 {
-	own_mem const char **mirrors = words(in, "registry-mirror");
-	own_mem const char **insecure = words(in, "insecure-registry");
+	own_mem const char **mirrors = client_words(in, "registry-mirror");
+	own_mem const char **insecure = client_words(in, "insecure-registry");
+	own(arena) a = arena_open(4 << 20);
+	struct registry_login *logins;
+	size_t n_logins;
+	login_registries(a, &logins, &n_logins);
 	const struct registry_client_options o = {
+		.logins = logins,
+		.n_logins = n_logins,
 		.mirrors = mirrors,
 		.insecure = insecure,
 		.canceled = cancel_asked,

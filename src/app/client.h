@@ -5,6 +5,8 @@
 #include "app/options.h"
 #include "registry/client.h"
 
+/* What was given for an option, NULL-terminated; the caller frees the array. */
+const char **client_words(const struct invocation *in, const char *option);
 /* What is wrong with the words of --registry-mirror and --insecure-registry. */
 struct err *client_check(const struct invocation *in);
 /* From --registry-mirror and --insecure-registry; `cancel_fd` (see cancel.h) must outlive the

@@ -8,11 +8,14 @@
 #include "app/cancel.h"
 #include "app/exit.h"
 #include "app/inspect.h"
+#include "app/job_command.h"
 #include "app/options.h"
 #include "app/prune.h"
 #include "app/run.h"
 #include "app/serve_command.h"
+#include "app/worker_command.h"
 #include "base/str.h"
+#include "source/git.h"
 
 #define OPTION_DATA                                                                                \
 	{                                                                                          \
@@ -83,6 +86,45 @@ static const struct option inspect_options[] = {
 
 static const struct option serve_options[] = {
 	{ "listen", 0, "HOST:PORT", "address (default: 127.0.0.1:8080)", NULL, false },
+	{ "external-url", 0, "URL", "what others reach the server by, as in https://kiln.example",
+	  NULL, false },
+	{ "anonymous", 0, "WHAT",
+	  "what is allowed without a login: none, pull from public repositories (default), or push",
+	  "none|pull|push", false },
+	{ "slots", 0, "N",
+	  "builds at once of the embedded worker; 0: none (default: the number of processors)",
+	  NULL, false },
+	{ "no-emulation", 0, NULL, "the embedded worker builds for this machine's own kind only",
+	  NULL, false },
+	{ "lease", 0, "SECONDS",
+	  "a worker that was not heard of for so long loses its builds (default: 30)", NULL,
+	  false },
+	{ "utc-offset", 0, "HH:MM", "of push times in image tags (default: +08:00)", NULL, false },
+	{ "config", 0, "FILE",
+	  "JSON with these options by name, as in {\"listen\": \"0.0.0.0:80\"}; the command line wins",
+	  NULL, false },
+	OPTION_MIRROR,
+	OPTION_INSECURE,
+	OPTION_DATA,
+	OPTION_END,
+};
+
+static const struct option worker_options[] = {
+	{ "server", 0, "URL", "the server to work for, as in https://kiln.example", NULL, false },
+	{ "token-file", 0, "FILE", "holds the worker's token (kiln worker token NAME)", NULL,
+	  false },
+	{ "platform", 0, "P[,P]",
+	  "what to build (default: all that this machine can run, natively or with qemu-user)",
+	  NULL, true },
+	{ "pool", 0, "NAME", "the pool it is meant for; which it is in, its token says", NULL,
+	  false },
+	{ "name", 0, "NAME", "the worker's name (default: the host's)", NULL, false },
+	{ "slots", 0, "N", "builds at once (default: half the processors, at least two)", NULL,
+	  false },
+	{ "no-emulation", 0, NULL, "only what this machine runs natively", NULL, false },
+	{ "embedded", 0, NULL, "the data directory is the server's (kiln serve says so)", NULL,
+	  false },
+	OPTION_INSECURE,
 	OPTION_DATA,
 	OPTION_END,
 };
@@ -105,7 +147,7 @@ static int completion_command(const struct invocation *in)
 	return exit_usage(options_completion(stdout, in->args[0]));
 }
 
-const struct command commands[] = {
+const struct command local_commands[] = {
 	{ "build", "CONTEXT", "Build an image from a Dockerfile, for several platforms at once",
 	  "Without --push and -o the image is kept in the data directory, where kiln run and kiln inspect find it.\n"
 	  "Programs of other architectures run through qemu-user; no registration on the host is needed.",
@@ -119,6 +161,9 @@ const struct command commands[] = {
 	{ "serve", "", "Serve the registry over HTTP",
 	  "It runs until SIGTERM or ^C. GET /healthz answers 200 while it is well.", serve_options,
 	  0, 0, false, serve_command },
+	{ "worker", "", "Build for a server on another machine",
+	  "SIGTERM lets it finish its builds; a second one ends them.", worker_options, 0, 0, false,
+	  worker_command },
 	{ "prune", "", "Remove what builds can make again: unpacked layers and the build cache",
 	  "Images in the data directory stay. It refuses while a build runs.", prune_options, 0, 0,
 	  false, prune_command },
@@ -145,24 +190,38 @@ int exit_usage(struct err *e)
 	return exit_with(e) ? 2 : 0;
 }
 
-static const struct command *find_command(const char *name)
+static bool is_group(struct str word)
 {
-	for (const struct command *c = commands; c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return c;
-	return NULL;
+	for (const struct command *const *c = command_list(); *c; c++) {
+		struct str name = str_of((*c)->name);
+		if (name.len > word.len && str_starts(name, word) && name.p[word.len] == ' ')
+			return true;
+	}
+	return false;
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(int argc, char **argv)
 {
-	const char *names[ARRAY_LEN(commands)];
+	struct str word = str_of(argv[0]);
+	const char *names[256];
 	size_t n = 0;
-	for (const struct command *c = commands; c->name; c++)
-		names[n++] = c->name;
-	const char *near = str_nearest(str_of(name), names, n);
-	return exit_usage(err_new(ERR_INVALID, "unknown command %s%s%s%s; kiln --help lists them",
-				  name, near ? " (did you mean " : "", near ? near : "",
-				  near ? "?)" : ""));
+	bool group = is_group(word);
+	for (const struct command *const *c = command_list(); *c && n < ARRAY_LEN(names); c++) {
+		struct str name = str_of((*c)->name);
+		if (!group)
+			names[n++] = (*c)->name;
+		else if (str_starts(name, word) && name.len > word.len && name.p[word.len] == ' ')
+			names[n++] = (*c)->name + word.len + 1;
+	}
+	if (group && argc < 2)
+		return exit_usage(err_new(ERR_INVALID,
+					  "kiln %s needs to know what to do; kiln --help lists it",
+					  argv[0]));
+	const char *asked = argv[group ? 1 : 0], *near = str_nearest(str_of(asked), names, n);
+	return exit_usage(
+		err_new(ERR_INVALID, "unknown command %s%s%s%s%s%s; kiln --help lists them",
+			group ? argv[0] : "", group ? " " : "", asked,
+			near ? " (did you mean " : "", near ? near : "", near ? "?)" : ""));
 }
 
 static bool asks_help(int argc, char **argv, const struct command *c)
@@ -179,25 +238,38 @@ static bool asks_help(int argc, char **argv, const struct command *c)
 int main(int argc, char **argv)
 {
 	cancel_at_once();
+	int n_words = 0;
+	/* Not for people: what other parts of kiln start. */
+	if (argc == 2 && strcmp(argv[1], "build-job") == 0)
+		return job_command();
+	if (argc > 2 && strcmp(argv[1], "git-guard") == 0)
+		return exit_with(source_git_guard(argc - 2, argv + 2));
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
-		const struct command *about = argc > 2 ? find_command(argv[2]) : NULL;
-		options_help(argc < 2 ? stderr : stdout, about);
+		options_help(argc < 2 ? stderr : stdout,
+			     argc > 2 ? command_find(argc - 2, argv + 2, &n_words) : NULL);
 		return argc < 2 ? 2 : 0;
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
 		puts("kiln " KILN_VERSION);
 		return 0;
 	}
-	const struct command *c = find_command(argv[1]);
+	const struct command *c = command_find(argc - 1, argv + 1, &n_words);
+	if (!c && argc == 3 && is_group(str_of(argv[1])) &&
+	    (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+		options_help_group(stdout, argv[1]);
+		return 0;
+	}
 	if (!c)
-		return unknown_command(argv[1]);
-	if (asks_help(argc - 2, argv + 2, c)) {
+		return unknown_command(argc - 1, argv + 1);
+	argc -= 1 + n_words;
+	argv += 1 + n_words;
+	if (asks_help(argc, argv, c)) {
 		options_help(stdout, c);
 		return 0;
 	}
 	struct invocation in;
-	struct err *e = options_parse(c, argc - 2, argv + 2, &in);
+	struct err *e = options_parse(c, argc, argv, &in);
 	if (e)
 		return exit_usage(e);
 	int code = c->run(&in);

@@ -1,4 +1,4 @@
-/* Help, man page and shell completion, all made from the table of commands. */
+/* Help and man page, made from the tables of commands. */
 #include <stdlib.h>
 
 #include "app/options.h"
@@ -22,8 +22,8 @@ void options_help(FILE *to, const struct command *c)
 	if (!c) {
 		fprintf(to,
 			"kiln builds one image tag for every architecture.\n\nUsage: kiln COMMAND [OPTIONS]\n\nCommands:\n");
-		for (c = commands; c->name; c++)
-			fprintf(to, "  %-14s%s\n", c->name, c->summary);
+		for (const struct command *const *l = command_list(); *l; l++)
+			fprintf(to, "  %-20s%s\n", (*l)->name, (*l)->summary);
 		fprintf(to,
 			"\n  kiln COMMAND --help explains one; kiln --version tells the version.\n");
 		return;
@@ -36,6 +36,18 @@ void options_help(FILE *to, const struct command *c)
 		help_option(to, o);
 	if (c->text)
 		fprintf(to, "\n%s\n", c->text);
+}
+
+void options_help_group(FILE *to, const char *group)
+{
+	struct str word = str_of(group);
+	fprintf(to, "Usage: kiln %s COMMAND [OPTIONS]\n\nCommands:\n", group);
+	for (const struct command *const *c = command_list(); *c; c++) {
+		struct str name = str_of((*c)->name);
+		if (str_starts(name, word) && (name.len == word.len || name.p[word.len] == ' '))
+			fprintf(to, "  %-20s%s\n", (*c)->name, (*c)->summary);
+	}
+	fprintf(to, "\n  kiln %s COMMAND --help explains one.\n", group);
 }
 
 /* --- man page ------------------------------------------------------------------------------- */
@@ -144,142 +156,10 @@ static const char man_exit[] =
 void options_man(FILE *to)
 {
 	fputs(man_head, to);
-	for (const struct command *c = commands; c->name; c++)
-		man_command(to, c);
+	for (const struct command *const *c = command_list(); *c; c++)
+		man_command(to, *c);
 	fputs(man_examples, to);
 	fputs(man_files, to);
 	fputs(man_environment, to);
 	fputs(man_exit, to);
-}
-
-/* --- completion ----------------------------------------------------------------------------- */
-
-static void words_of(FILE *to, const char *words)
-{
-	for (; *words; words++)
-		fputc(*words == '|' ? ' ' : *words, to);
-}
-
-static void bash(FILE *to)
-{
-	fputs("_kiln() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=${COMP_WORDS[1]}\n"
-	      "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '",
-	      to);
-	for (const struct command *c = commands; c->name; c++)
-		fprintf(to, "%s ", c->name);
-	fputs("' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase \"$cmd $prev\" in\n", to);
-	for (const struct command *c = commands; c->name; c++)
-		for (const struct option *o = c->options; o->name; o++)
-			if (o->words) {
-				fprintf(to, "\t'%s --%s') COMPREPLY=($(compgen -W '", c->name,
-					o->name);
-				words_of(to, o->words);
-				fputs("' -- \"$cur\")); return;;\n", to);
-			}
-	fputs("\tesac\n\tcase \"$cmd\" in\n", to);
-	for (const struct command *c = commands; c->name; c++) {
-		fprintf(to, "\t%s) [ \"${cur#-}\" != \"$cur\" ] && COMPREPLY=($(compgen -W '",
-			c->name);
-		for (const struct option *o = c->options; o->name; o++)
-			fprintf(to, "--%s ", o->name);
-		fputs("' -- \"$cur\"));;\n", to);
-	}
-	fputs("\tesac\n}\ncomplete -o default -F _kiln kiln\n", to);
-}
-
-/* Inside single quotes. zsh: the characters that _arguments takes for its own are escaped too. */
-static void quoted(FILE *to, const char *text, const char *special)
-{
-	for (; *text; text++) {
-		if (*text == '\'')
-			fputs("'\\''", to);
-		else if (strchr(special, *text))
-			fprintf(to, "\\%c", *text);
-		else
-			fputc(*text, to);
-	}
-}
-
-static void zsh_option(FILE *to, const struct option *o)
-{
-	fputs(" \\\n\t\t\t", to);
-	if (o->letter)
-		fprintf(to, "%s{-%c,--%s}'", o->many ? "\\*" : "", o->letter, o->name);
-	else
-		fprintf(to, "'%s--%s", o->many ? "*" : "", o->name);
-	fputc('[', to);
-	quoted(to, o->help, "[]:\\");
-	fputc(']', to);
-	if (o->value) {
-		fputc(':', to);
-		quoted(to, o->value, "[]:\\");
-		fputc(':', to);
-		if (o->words) {
-			fputc('(', to);
-			words_of(to, o->words);
-			fputc(')', to);
-		} else {
-			fputs("_files", to);
-		}
-	}
-	fputc('\'', to);
-}
-
-static void zsh(FILE *to)
-{
-	fputs("#compdef kiln\n_kiln() {\n\tif (( CURRENT == 2 )); then\n\t\tlocal -a commands=(",
-	      to);
-	for (const struct command *c = commands; c->name; c++) {
-		fprintf(to, "\n\t\t\t'%s:", c->name);
-		quoted(to, c->summary, ":\\");
-		fputc('\'', to);
-	}
-	fputs("\n\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n"
-	      "\tlocal command=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n\tcase $command in\n",
-	      to);
-	for (const struct command *c = commands; c->name; c++) {
-		fprintf(to, "\t%s)\n\t\t_arguments", c->name);
-		for (const struct option *o = c->options; o->name; o++)
-			zsh_option(to, o);
-		fputs(" \\\n\t\t\t'*:argument:_files' ;;\n", to);
-	}
-	fputs("\tesac\n}\n_kiln \"$@\"\n", to);
-}
-
-static void fish(FILE *to)
-{
-	for (const struct command *c = commands; c->name; c++) {
-		fprintf(to, "complete -c kiln -n __fish_use_subcommand -f -a %s -d '%s'\n", c->name,
-			c->summary);
-		for (const struct option *o = c->options; o->name; o++) {
-			fprintf(to, "complete -c kiln -n '__fish_seen_subcommand_from %s' -l %s",
-				c->name, o->name);
-			if (o->letter)
-				fprintf(to, " -s %c", o->letter);
-			if (o->value)
-				fputs(" -r", to);
-			if (o->words) {
-				fputs(" -f -a '", to);
-				words_of(to, o->words);
-				fputs("'", to);
-			}
-			fputs(" -d '", to);
-			quoted(to, o->help, "\\");
-			fputs("'\n", to);
-		}
-	}
-}
-
-struct err *options_completion(FILE *to, const char *shell)
-{
-	if (strcmp(shell, "bash") == 0) {
-		bash(to);
-	} else if (strcmp(shell, "zsh") == 0) {
-		zsh(to);
-	} else if (strcmp(shell, "fish") == 0) {
-		fish(to);
-	} else {
-		return err_new(ERR_INVALID, "no completion for %s: use bash, zsh or fish", shell);
-	}
-	return NULL;
 }

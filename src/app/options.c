@@ -4,6 +4,43 @@
 
 #include "base/str.h"
 
+/* ---- the tables ---- */
+
+#define MOST_COMMANDS 128
+
+const struct command *const *command_list(void)
+{
+	static const struct command *list[MOST_COMMANDS + 1];
+	size_t n = 0;
+	for (const struct command *c = local_commands; c->name && n < MOST_COMMANDS; c++)
+		list[n++] = c;
+	for (const struct command *c = service_commands; c->name && n < MOST_COMMANDS; c++)
+		list[n++] = c;
+	list[n] = NULL;
+	return list;
+}
+
+static const struct command *find_words(const char *first, const char *second)
+{
+	own_mem char *name = second ? mem_printf("%s %s", first, second) : mem_strdup(first);
+	for (const struct command *const *c = command_list(); *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+const struct command *command_find(int argc, char **argv, int *n_words)
+{
+	const struct command *c = argc > 1 ? find_words(argv[0], argv[1]) : NULL;
+	*n_words = 2;
+	if (c)
+		return c;
+	*n_words = 1;
+	return argc > 0 ? find_words(argv[0], NULL) : NULL;
+}
+
+/* ---- the words ---- */
+
 static size_t count_options(const struct command *c)
 {
 	size_t n = 0;

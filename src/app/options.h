@@ -32,7 +32,7 @@ struct invocation {
 };
 
 struct command {
-	const char *name;
+	const char *name; /* "build", or of two words: "repo create" */
 	const char *args; /* "CONTEXT", "NAME[:TAG] [COMMAND...]" */
 	const char *summary;
 	const char *text;             /* for the man page; paragraphs separated by newlines */
@@ -42,7 +42,12 @@ struct command {
 	int (*run)(const struct invocation *in); /* the exit code */
 };
 
-extern const struct command commands[]; /* ended by a NULL name */
+/* Both ended by a NULL name: what works on this machine (main.c), what asks a server. */
+extern const struct command local_commands[], service_commands[];
+/* All of them in the order of the help, ended by NULL. */
+const struct command *const *command_list(void);
+/* The command that `argv` begins with, and how many words of it that is; NULL: none. */
+const struct command *command_find(int argc, char **argv, int *n_words);
 
 /* ERR_INVALID says what is wrong with the words, with "did you mean". */
 struct err *options_parse(const struct command *c, int argc, char **argv, struct invocation *out);
@@ -51,7 +56,9 @@ void invocation_done(struct invocation *in);
 const char *option_get(const struct invocation *in, const char *name);
 const struct option_values *option_all(const struct invocation *in, const char *name);
 
-void options_help(FILE *to, const struct command *c);        /* NULL: of the program */
+void options_help(FILE *to, const struct command *c); /* NULL: of the program */
+/* The commands whose first word is `group`. */
+void options_help_group(FILE *to, const char *group);
 void options_man(FILE *to);                                  /* roff */
 struct err *options_completion(FILE *to, const char *shell); /* bash, zsh, fish */
 

@@ -309,6 +309,7 @@ static void text_event(struct progress *p, const struct executor_event *e)
 {
 	switch (e->kind) {
 	case EXECUTOR_GRAPH:
+	case EXECUTOR_STEP_PACKED:
 		break;
 	case EXECUTOR_STEP_STARTED:
 		if (p->mode == MODE_PLAIN) {
@@ -362,8 +363,12 @@ static void json_graph(struct progress *p, const struct graph *g)
 static void json_event(struct progress *p, const struct executor_event *e)
 {
 	static const char *const outcomes[] = { "done", "cached", "failed", "canceled" };
-	static const char *const names[] = { "graph", "started",  "output",
-					     "ended", "transfer", "warning" };
+	static const char *const names[] = {
+		[EXECUTOR_GRAPH] = "graph",        [EXECUTOR_STEP_STARTED] = "started",
+		[EXECUTOR_STEP_OUTPUT] = "output", [EXECUTOR_STEP_ENDED] = "ended",
+		[EXECUTOR_STEP_PACKED] = "packed", [EXECUTOR_TRANSFER] = "transfer",
+		[EXECUTOR_WARNING] = "warning"
+	};
 	if (e->kind == EXECUTOR_GRAPH) {
 		if (e->graph)
 			json_graph(p, e->graph);
@@ -376,6 +381,9 @@ static void json_event(struct progress *p, const struct executor_event *e)
 	if (e->kind == EXECUTOR_STEP_ENDED)
 		buf_printf(&p->out, ",\"outcome\":\"%s\",\"took_ms\":%llu", outcomes[e->outcome],
 			   (unsigned long long)e->took_ms);
+	if (e->kind == EXECUTOR_STEP_PACKED)
+		buf_printf(&p->out, ",\"digest\":\"%s\",\"size\":%llu",
+			   oci_digest_text(e->digest).s, (unsigned long long)e->size);
 	if (e->kind == EXECUTOR_STEP_OUTPUT)
 		buf_printf(&p->out, ",\"stream\":\"%s\"", e->is_stderr ? "stderr" : "stdout");
 	if (e->kind == EXECUTOR_TRANSFER)

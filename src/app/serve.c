@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "api/api.h"
+#include "app/embedded.h"
 #include "registry/server.h"
 
 #define GRACE_MS       10000
@@ -22,23 +24,37 @@
 struct serve {
 	struct pool *pool; /* owned, as is all below */
 	struct db *db;
+	struct auth *auth;
 	struct catalog *catalog;
 	struct blob_store *store;
+	struct source_git *git;
+	struct pipeline_logs *logs;
+	struct pipeline *pipeline;
 	struct registry_server *registry;
+	struct api *api;
 	struct http_reply *healthy, *not_found;
 	struct http_server *http;
+	struct embedded *embedded;
+	char *password; /* of the first user, to be shown once */
 	sigset_t signals;
 	int signal_fd;
 };
 
 static void serve_free(struct serve *s)
 {
+	embedded_free(s->embedded);
 	http_server_free(s->http);
+	api_free(s->api);
 	registry_server_free(s->registry);
 	pool_free(s->pool);
+	pipeline_free(s->pipeline);
+	pipeline_logs_free(s->logs);
+	source_git_free(s->git);
 	catalog_free(s->catalog);
 	blob_store_free(s->store);
+	auth_free(s->auth);
 	db_free(s->db);
+	free(s->password);
 	http_reply_unref(s->healthy);
 	http_reply_unref(s->not_found);
 	fd_close_own(&s->signal_fd);
@@ -53,6 +69,10 @@ static void handle(void *arg, struct http_exchange *x)
 	enum http_method m = http_exchange_method(x);
 	if (registry_server_wants(path))
 		registry_server_handle(s->registry, x);
+	else if (str_eq(path, STR("/token")))
+		registry_token_handle(s->registry, x);
+	else if (api_wants(path))
+		api_handle(s->api, x);
 	else if (str_eq(path, STR("/healthz")) && (m == HTTP_GET || m == HTTP_HEAD))
 		http_answer(x, http_reply_ref(s->healthy));
 	else
@@ -80,24 +100,90 @@ static struct err *catch_signals(struct serve *s)
 	return s->signal_fd < 0 ? err_from_errno(errno, "watch for signals") : NULL;
 }
 
-static struct err *open_state(struct serve *s, const struct serve_options *o)
+static struct err *open_stores(struct serve *s, const struct serve_options *o)
 {
 	own_mem char *path = mem_printf("%s/kiln.db", o->data_path);
 	TRY(db_open(path, &s->db));
+	TRY(auth_open(s->db, o->data_fd, &s->auth));
+	TRY(auth_first_user(s->auth, getenv("KILN_ADMIN_PASSWORD"), &s->password));
+	unsetenv("KILN_ADMIN_PASSWORD"); /* no program that we start needs to know */
 	TRY(catalog_open(s->db, o->data_fd, &s->catalog));
 	TRY(blob_store_open(o->data_fd, &s->store));
-	return registry_server_open(s->catalog, s->store, &s->registry);
+	TRY(pipeline_logs_open(o->data_fd, &s->logs));
+	return source_git_open(
+		&(struct source_git_options){ .data_fd = o->data_fd, .data_path = o->data_path },
+		&s->git);
+}
+
+static struct err *open_state(struct serve *s, const struct serve_options *o)
+{
+	TRY(open_stores(s, o));
+	TRY(pipeline_open(&(struct pipeline_options){ .db = s->db,
+						      .auth = s->auth,
+						      .catalog = s->catalog,
+						      .blobs = s->store,
+						      .git = s->git,
+						      .logs = s->logs,
+						      .lease_s = o->lease_s,
+						      .utc_offset_min = o->utc_offset_min,
+						      .mirrors = o->mirrors },
+			  &s->pipeline));
+	return registry_server_open(
+		&(struct registry_server_options){
+			.catalog = s->catalog,
+			.store = s->store,
+			/* an open registry has no logins at all */ .auth =
+				o->anonymous == REGISTRY_ANONYMOUS_PUSH ? NULL : s->auth,
+			.external_url = o->external_url,
+			.anonymous = o->anonymous },
+		&s->registry);
 }
 
 static struct err *open_http(struct serve *s, const struct serve_options *o)
 {
 	s->healthy = http_reply_text(200, "ok");
-	s->not_found = http_reply_text(404, "There is nothing here. The registry is below /v2/.\n");
+	s->not_found =
+		http_reply_text(404, "There is nothing here. The registry is below /v2/, the API "
+				     "below /api/v1/.\n");
 	TRY(pool_open("kiln-serve", MAX(8u, 2 * thread_cpu_count()), &s->pool));
+	TRY(api_open(&(struct api_options){ .db = s->db,
+					    .auth = s->auth,
+					    .catalog = s->catalog,
+					    .blobs = s->store,
+					    .git = s->git,
+					    .pipeline = s->pipeline,
+					    .logs = s->logs,
+					    .pool = s->pool,
+					    .external_url = o->external_url,
+					    .mirrors = o->mirrors },
+		     &s->api));
 	struct http_server_options http = {
 		.listen = o->listen, .handle = handle, .arg = s, .pool = s->pool
 	};
 	return http_server_open(&http, &s->http);
+}
+
+static struct err *open_worker(struct serve *s, const struct serve_options *o)
+{
+	if (!o->slots)
+		return NULL;
+	return embedded_open(s->auth,
+			     &(struct embedded_options){ .address = http_server_address(s->http),
+							 .data_path = o->data_path,
+							 .slots = o->slots,
+							 .no_emulation = o->no_emulation,
+							 .insecure = o->insecure },
+			     &s->embedded);
+}
+
+static void greet(struct serve *s)
+{
+	printf("kiln is listening on http://%s\n", http_server_address(s->http));
+	if (s->password)
+		printf("The first user is admin, with the password %s (shown only now; change it "
+		       "with: kiln user update admin --password-stdin).\n",
+		       s->password);
+	fflush(stdout);
 }
 
 static void sweep(struct serve *s)
@@ -134,10 +220,12 @@ struct err *serve_run(const struct serve_options *o)
 	TRY(catch_signals(s));
 	TRY(open_state(s, o));
 	TRY(open_http(s, o));
-	printf("kiln is listening on http://%s\n", http_server_address(s->http));
-	fflush(stdout);
+	TRY(open_worker(s, o));
+	greet(s);
 	struct err *e = wait_for_signal(s);
 	pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL); /* the next one ends us at once */
+	embedded_free(move(s->embedded));
+	pipeline_stop(s->pipeline);
 	http_server_stop(s->http, GRACE_MS);
 	return e;
 }

@@ -1,19 +1,32 @@
-/* kiln serve: the registry and /healthz on one port. */
+/* kiln serve: the registry, the API, webhooks and our own Git remote on one port, and the embedded
+ * worker. */
 #ifndef KILN_APP_SERVE_H
 #define KILN_APP_SERVE_H
 
-#include "base/err.h"
+#include "registry/server.h"
 
 struct serve_options {
 	int data_fd;           /* borrowed; the data directory */
 	const char *data_path; /* the same, as a path */
 	const char *listen;    /* "HOST:PORT" */
+	const char
+		*external_url; /* what others reach us by; NULL: http:// and the request's Host */
+	enum registry_anonymous anonymous;
+	unsigned slots; /* builds at once of the embedded worker; 0: there is none */
+	bool no_emulation;
+	uint32_t lease_s;            /* of workers; 0: the default */
+	int utc_offset_min;          /* of push times in tags */
+	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
+	const char *const *insecure; /* hosts, NULL-terminated */
 };
 
 /* Prints "kiln is listening on http://HOST:PORT" once it answers, and returns after SIGTERM or
  * SIGINT; requests at hand have ten seconds to finish. A second signal ends the process at once;
  * nothing that was acknowledged is lost by that. To be called before other threads are started: it
- * blocks the two signals for all that come after. */
+ * blocks the two signals for all that come after.
+ *
+ * The first start makes the user admin with the password in $KILN_ADMIN_PASSWORD, or prints one
+ * that it makes up. */
 struct err *serve_run(const struct serve_options *o);
 
 #endif

@@ -1,14 +1,23 @@
 #include "app/serve_command.h"
 
-#include <stdlib.h>
-
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "app/client.h"
+#include "app/config.h"
 #include "app/exit.h"
 #include "app/serve.h"
 #include "app/store.h"
 #include "base/fd.h"
+#include "base/thread.h"
 #include "http/server.h"
+#include "http/url.h"
+
+#define MOST_SLOTS    64
+#define LEAST_LEASE_S 4
+#define MOST_LEASE_S  3600
 
 static const char *listen_address(const struct invocation *in)
 {
@@ -16,25 +25,114 @@ static const char *listen_address(const struct invocation *in)
 	return given ? given : "127.0.0.1:8080";
 }
 
-static struct err *read_words(const struct invocation *in)
+static enum registry_anonymous anonymous(const struct invocation *in)
 {
-	TRY(app_store_check(in));
-	return err_wrap(http_server_check_listen(listen_address(in)), "--listen");
+	const char *given = option_get(in, "anonymous");
+	if (given && strcmp(given, "none") == 0)
+		return REGISTRY_ANONYMOUS_NONE;
+	return given && strcmp(given, "push") == 0 ? REGISTRY_ANONYMOUS_PUSH
+						   : REGISTRY_ANONYMOUS_PULL;
 }
 
-static struct err *serve(const struct invocation *in)
+static struct err *read_slots(const struct invocation *in, unsigned *out)
+{
+	const char *given = option_get(in, "slots");
+	uint64_t n = thread_cpu_count();
+	if (given && !str_to_u64(str_of(given), MOST_SLOTS, &n))
+		return err_new(ERR_INVALID, "--slots %s is not a number from 0 to %d", given,
+			       MOST_SLOTS);
+	*out = (unsigned)n;
+	return NULL;
+}
+
+static struct err *read_lease(const struct invocation *in, uint32_t *seconds)
+{
+	const char *given = option_get(in, "lease");
+	uint64_t n = 0;
+	if (given && (!str_to_u64(str_of(given), MOST_LEASE_S, &n) || n < LEAST_LEASE_S))
+		return err_new(ERR_INVALID, "--lease %s is not a number from %d to %d", given,
+			       LEAST_LEASE_S, MOST_LEASE_S);
+	*seconds = (uint32_t)n;
+	return NULL;
+}
+
+/* "+08:00", "-03:30" */
+static struct err *read_offset(const struct invocation *in, int *minutes)
+{
+	const char *given = option_get(in, "utc-offset");
+	*minutes = 8 * 60;
+	if (!given)
+		return NULL;
+	struct str s = str_of(given);
+	bool minus = s.len && s.p[0] == '-';
+	if (s.len && (s.p[0] == '-' || s.p[0] == '+'))
+		s = str_skip(s, 1);
+	struct str h = str_cut(&s, ':');
+	uint64_t hours, rest;
+	if (!str_to_u64(h, 14, &hours) || !s.p || !str_to_u64(s, 59, &rest))
+		return err_new(ERR_INVALID, "--utc-offset %s is not +HH:MM", given);
+	*minutes = (int)(hours * 60 + rest) * (minus ? -1 : 1);
+	return NULL;
+}
+
+static struct err *read_external(const struct invocation *in, char **out)
+{
+	const char *given = option_get(in, "external-url");
+	*out = NULL;
+	if (!given)
+		return NULL;
+	struct http_url url;
+	TRY(err_wrap(http_url_parse(str_of(given), &url), "--external-url"));
+	size_t len = strlen(url.text);
+	while (len && url.text[len - 1] == '/')
+		len--;
+	*out = mem_strndup(url.text, len);
+	http_url_done(&url);
+	return NULL;
+}
+
+static struct err *read_words(const struct invocation *in, struct serve_options *o, char **external)
+{
+	TRY(app_store_check(in));
+	TRY(client_check(in));
+	TRY(read_slots(in, &o->slots));
+	TRY(read_lease(in, &o->lease_s));
+	TRY(read_offset(in, &o->utc_offset_min));
+	TRY(read_external(in, external));
+	o->external_url = *external;
+	o->anonymous = anonymous(in);
+	o->no_emulation = option_get(in, "no-emulation") != NULL;
+	o->listen = listen_address(in);
+	return err_wrap(http_server_check_listen(o->listen), "--listen");
+}
+
+static struct err *serve(const struct invocation *in, struct serve_options *o)
 {
 	own_mem char *path = NULL;
 	TRY(app_store_locate(option_get(in, "data"), &path));
 	own_fd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_new(ERR_UNAVAILABLE, "data directory %s cannot be opened", path);
-	return serve_run(&(struct serve_options){
-		.data_fd = fd, .data_path = path, .listen = listen_address(in) });
+	own_mem const char **mirrors = client_words(in, "registry-mirror");
+	own_mem const char **insecure = client_words(in, "insecure-registry");
+	o->data_fd = fd;
+	o->data_path = path;
+	o->mirrors = mirrors;
+	o->insecure = insecure;
+	return serve_run(o);
 }
 
-int serve_command(const struct invocation *in)
+int serve_command(const struct invocation *given)
 {
-	struct err *e = read_words(in);
-	return e ? exit_usage(e) : exit_with(serve(in));
+	struct invocation in;
+	struct config file = { 0 };
+	own_mem char *external = NULL;
+	struct serve_options o = { 0 };
+	struct err *e = config_read(given, &file, &in);
+	if (e)
+		return exit_usage(e);
+	e = read_words(&in, &o, &external);
+	int code = e ? exit_usage(e) : exit_with(serve(&in, &o));
+	config_done(&file, &in);
+	return code;
 }

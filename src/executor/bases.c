@@ -72,6 +72,8 @@ static struct err *find_local(struct executor_bases *b, struct tag *t, struct st
 	struct oci_reference local;
 	bool found = false;
 	struct catalog_manifest m;
+	if (!b->o->catalog)
+		return NULL;
 	TRY(oci_reference_parse_local(reference, &local));
 	if ((local.host[0] && !b->local_first) || local.has_digest)
 		return NULL;

@@ -2,8 +2,10 @@
  * of the store. */
 #include "executor/executor_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/time.h"
 
 struct sha256_sum exec_key(const struct exec *x, const char *kind,
@@ -34,29 +36,40 @@ static struct key_text key_text(const struct sha256_sum *key)
 	return t;
 }
 
-struct record {
+void executor_record_done(struct executor_record *r)
+{
+	free(r->inputs);
+	free(r->programs);
+	r->inputs = r->programs = NULL;
+}
+
+/* --- looking up ----------------------------------------------------------------------------- */
+
+struct lookup {
+	struct executor_record record;
 	bool found, bad;
-	bool alias, empty;
-	struct sha256_sum stands_for;
-	struct oci_digest diff_id, blob;
-	uint64_t size;
-	int64_t created_ns;
-	bool zstd, plain;
-	char *programs; /* owned */
 };
 
-static void record_done(struct record *r)
+static void lookup_done(struct lookup *l)
 {
-	free(r->programs);
+	executor_record_done(&l->record);
+}
+
+const char *executor_layer_type(struct str type)
+{
+	return str_eq(type, STR(OCI_TYPE_LAYER_ZSTD)) ? OCI_TYPE_LAYER_ZSTD
+	       : str_eq(type, STR(OCI_TYPE_LAYER))    ? OCI_TYPE_LAYER
+						      : OCI_TYPE_LAYER_GZIP;
 }
 
 static bool read_record(void *arg, struct db_row *row)
 {
-	struct record *r = arg;
-	r->found = true;
+	struct lookup *l = arg;
+	struct executor_record *r = &l->record;
+	l->found = true;
 	r->alias = str_eq(db_row_text(row, 0), STR("alias"));
 	if (r->alias) {
-		r->bad = !hex_decode(db_row_text(row, 6), r->stands_for.b, sizeof(r->stands_for.b));
+		l->bad = !hex_decode(db_row_text(row, 6), r->stands_for.b, sizeof(r->stands_for.b));
 		return false;
 	}
 	r->created_ns = db_row_int(row, 5);
@@ -65,71 +78,149 @@ static bool read_record(void *arg, struct db_row *row)
 		return false;
 	struct err *e = oci_digest_parse(db_row_text(row, 1), &r->diff_id);
 	if (!e)
-		e = oci_digest_parse(db_row_text(row, 2), &r->blob);
-	r->bad = e != NULL;
+		e = oci_digest_parse(db_row_text(row, 2), &r->blob.digest);
+	l->bad = e != NULL;
 	err_free(e);
-	r->zstd = str_eq(db_row_text(row, 3), STR(OCI_TYPE_LAYER_ZSTD));
-	r->plain = str_eq(db_row_text(row, 3), STR(OCI_TYPE_LAYER));
-	r->size = (uint64_t)db_row_int(row, 4);
+	r->blob.media_type = executor_layer_type(db_row_text(row, 3));
+	r->blob.size = (uint64_t)db_row_int(row, 4);
 	if (!db_row_is_null(row, 7))
 		r->programs = str_dup(db_row_text(row, 7));
 	return false;
 }
 
-static struct err *get(struct exec *x, const struct sha256_sum *key, struct record *r)
+static struct err *get_local(struct exec *x, const struct sha256_sum *key, struct lookup *l)
 {
-	*r = (struct record){ .found = false };
 	struct key_text text = key_text(key);
-	return db_query(
+	TRY(db_query(
 		x->o->db,
 		"SELECT kind, diff_id, blob_digest, media_type, blob_size, created_ns, inputs, programs FROM step_cache WHERE key = $1",
-		DB_PARAMS(db_cstr(text.s)), read_record, r);
+		DB_PARAMS(db_cstr(text.s)), read_record, l));
+	l->found = l->found && !l->bad;
+	if (!l->found || l->record.alias || l->record.empty)
+		return NULL;
+	bool there;
+	uint64_t size;
+	TRY(blob_store_stat(x->o->blobs, &l->record.blob.digest, &there, &size));
+	l->found = there && size == l->record.blob.size;
+	return NULL;
+}
+
+/* A server that is away costs what it would have saved, not the build. */
+static struct err *get_remote(struct exec *x, const struct sha256_sum *key, struct lookup *l)
+{
+	const struct executor_remote *r = x->o->remote;
+	lookup_done(l);
+	*l = (struct lookup){ .found = false };
+	struct err *e = r->get(r->arg, key, &l->record, &l->found);
+	if (!e || e->kind == ERR_CANCELED)
+		return e;
+	log_err(LOG_LEVEL_WARN, "the server's cache was not asked", e);
+	l->found = false;
+	return NULL;
+}
+
+static struct err *get(struct exec *x, const struct sha256_sum *key, struct lookup *l, bool *remote)
+{
+	*l = (struct lookup){ .found = false };
+	*remote = false;
+	TRY(get_local(x, key, l));
+	if (l->found || !x->o->remote)
+		return NULL;
+	*remote = true;
+	return get_remote(x, key, l);
 }
 
 struct err *exec_cache_alias(struct exec *x, const struct sha256_sum *alias, bool *found,
 			     struct sha256_sum *key)
 {
-	done(record) r = { .found = false };
-	TRY(get(x, alias, &r));
-	*found = r.found && r.alias && !r.bad;
+	done(lookup) l;
+	bool remote;
+	TRY(get(x, alias, &l, &remote));
+	*found = l.found && l.record.alias;
 	if (*found)
-		*key = r.stands_for;
+		*key = l.record.stands_for;
 	return NULL;
 }
 
 struct err *exec_cache_get(struct exec *x, const struct sha256_sum *key, bool *found,
 			   struct exec_layer **out)
 {
-	done(record) r = { .found = false };
+	done(lookup) k;
+	bool remote;
 	*found = false;
-	TRY(get(x, key, &r));
-	if (!r.found || r.bad || r.alias)
+	TRY(get(x, key, &k, &remote));
+	struct executor_record *r = &k.record;
+	if (!k.found || r->alias)
 		return NULL;
-	if (!r.empty) {
-		bool there;
-		uint64_t size;
-		TRY(blob_store_stat(x->o->blobs, &r.blob, &there, &size));
-		if (!there || size != r.size)
-			return NULL;
-	}
 	struct exec_layer *l = exec_layer_new(x);
-	l->empty = r.empty;
-	l->diff_id = r.diff_id;
-	l->descriptor = (struct oci_descriptor){
-		.media_type = r.zstd    ? OCI_TYPE_LAYER_ZSTD
-			      : r.plain ? OCI_TYPE_LAYER
-					: OCI_TYPE_LAYER_GZIP,
-		.digest = r.blob,
-		.size = r.size,
-	};
-	l->created_unix_ns = r.created_ns;
-	l->programs = move(r.programs);
+	l->empty = r->empty;
+	l->remote = remote && !r->empty;
+	l->diff_id = r->diff_id;
+	l->descriptor = (struct oci_descriptor){ .media_type = r->blob.media_type,
+						 .digest = r->blob.digest,
+						 .size = r->blob.size };
+	l->created_unix_ns = r->created_ns;
+	l->programs = move(r->programs);
 	hold(&x->lock);
 	l->made = l->packed = true;
 	*found = true;
 	*out = l;
 	return NULL;
 }
+
+struct err *exec_layer_fetch(struct exec *x, struct exec_layer *l)
+{
+	const struct executor_remote *r = x->o->remote;
+	mutex_lock(&x->lock);
+	bool remote = l->remote;
+	mutex_unlock(&x->lock);
+	if (!remote)
+		return NULL;
+	TRY(r->fetch(r->arg, &l->descriptor));
+	hold(&x->lock);
+	l->remote = false;
+	return NULL;
+}
+
+/* --- why ------------------------------------------------------------------------------------ */
+
+static bool see_any(void *arg, struct db_row *row)
+{
+	*(bool *)arg = true;
+	return false;
+}
+
+static bool ran_before(struct exec *x, const struct exec_step *s)
+{
+	bool any = false;
+	struct key_text key = key_text(&s->key);
+	/* Asked for the first steps that miss only; what it tells is not worth an index. */
+	err_free(db_query(x->o->db,
+			  "SELECT 1 FROM step_cache WHERE inputs = $1 AND key <> $2 LIMIT 1",
+			  DB_PARAMS(db_cstr(s->g->inputs), db_cstr(key.s)), see_any, &any));
+	return any;
+}
+
+const char *exec_reason(struct exec *x, const struct exec_step *s)
+{
+	const struct graph_step *g = s->g;
+	if (s->reason)
+		return s->reason;
+	if (s->cached)
+		return s->layer && s->layer->remote ? "cached in the server: same inputs"
+						    : "cached: same inputs";
+	if (x->r->no_cache)
+		return "not cached: --no-cache";
+	if (g->parent && !x->steps[g->parent->index].cached)
+		return "the step before it was run again";
+	if (g->kind == GRAPH_COPY && g->copy.from && !x->steps[g->copy.from->index].cached)
+		return "the stage it copies from was built again";
+	if (!ran_before(x, s))
+		return "instruction changed, or never run";
+	return g->kind == GRAPH_COPY ? "files changed" : "no earlier run with this parent";
+}
+
+/* --- remembering ---------------------------------------------------------------------------- */
 
 static void add_record(struct exec *x, const struct sha256_sum *key, const char *kind, char *inputs,
 		       const struct exec_layer *layer)
@@ -191,6 +282,28 @@ static struct err *store_all(struct exec *x, const struct exec_record *list)
 	return db_tx_commit(tx);
 }
 
+static void share(struct exec *x, const struct exec_record *r)
+{
+	const struct executor_remote *to = x->o->remote;
+	const struct exec_layer *l = r->layer;
+	struct executor_record record = { .alias = !l, .empty = l && l->empty };
+	snprintf(record.kind, sizeof(record.kind), "%s", r->kind);
+	if (!l)
+		hex_decode(str_of(r->inputs), record.stands_for.b, sizeof(record.stands_for.b));
+	if (l && !l->empty) {
+		record.diff_id = l->diff_id;
+		record.blob = l->descriptor;
+		record.programs = l->programs; /* borrowed */
+	}
+	record.created_ns = l ? l->created_unix_ns : time_now_unix_ns();
+	record.inputs = r->inputs; /* borrowed */
+	struct err *e = to->put(to->arg, &r->key, &record);
+	if (e && e->kind == ERR_CANCELED)
+		err_free(e);
+	else if (e)
+		log_err(LOG_LEVEL_WARN, "a cache record was not shared", e);
+}
+
 /* Takes the records whose layers are packed out of the list. */
 static struct exec_record *take_packed(struct exec *x)
 {
@@ -224,6 +337,8 @@ struct err *exec_cache_flush(struct exec *x)
 {
 	struct exec_record *list = take_packed(x);
 	struct err *e = list ? store_all(x, list) : NULL;
+	for (const struct exec_record *r = list; r && !e && x->o->remote; r = r->next)
+		share(x, r);
 	exec_records_free(list);
 	return err_wrap(e, "store the build cache");
 }

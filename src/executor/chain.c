@@ -66,7 +66,11 @@ static struct err *dir_of_layer(struct exec *x, struct exec_layer *l, struct lay
 	mutex_unlock(&x->lock);
 	if (has)
 		return NULL;
-	TRY(layer_unpack(x->layer_store, x->o->blobs, &l->descriptor, &l->diff_id, name));
+	TRY(layer_store_find(x->layer_store, &l->diff_id, &has, name));
+	if (!has) {
+		TRY(exec_layer_fetch(x, l));
+		TRY(layer_unpack(x->layer_store, x->o->blobs, &l->descriptor, &l->diff_id, name));
+	}
 	hold(&x->lock);
 	l->has_dir = true;
 	l->dir = *name;
@@ -204,13 +208,23 @@ static void pack_job(void *arg)
 {
 	struct exec_pack *p = arg;
 	struct exec *x = p->x;
-	struct err *e = exec_stopping(x) ? NULL : pack(p);
-	if (e)
-		exec_fail(x, err_wrap(e, "%s:%u: pack the layer", x->r->dockerfile_name,
-				      p->step->line));
+	const struct graph_step *step = p->step;
+	bool packed = !exec_stopping(x);
+	struct err *e = packed ? pack(p) : NULL;
+	if (e) {
+		packed = false;
+		mutex_lock(&x->lock);
+		p->layer->failed = true;
+		mutex_unlock(&x->lock);
+		exec_step_fail(
+			x, p->step,
+			err_wrap(e, "%s:%u: pack the layer", x->r->dockerfile_name, p->step->line));
+	}
 	pack_free(p);
+	if (packed)
+		exec_packed(x, step);
 	/* A long build keeps what it has even if it is killed. */
-	if (!e && flush_due(x)) {
+	if (packed && flush_due(x)) {
 		e = exec_cache_flush(x);
 		if (e)
 			exec_fail(x, e);

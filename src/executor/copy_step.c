@@ -269,10 +269,12 @@ static struct exec_layer *claim(struct exec *x, const struct sha256_sum *key, bo
 {
 	hold(&x->lock);
 	for (struct exec_layer *l = x->layers; l; l = l->next) {
-		if (memcmp(l->copy_key.b, key->b, sizeof(key->b)) != 0)
+		if (l->failed || memcmp(l->copy_key.b, key->b, sizeof(key->b)) != 0)
 			continue;
-		while (!l->made && !x->stopping)
+		while (!l->made && !l->failed && !x->stopping)
 			cond_wait(&x->changed, &x->lock);
+		if (l->failed)
+			continue;
 		*ours = false;
 		return l;
 	}
@@ -313,6 +315,7 @@ static void take(struct exec_layer *to, const struct exec_layer *from)
 	to->descriptor = from->descriptor;
 	to->created_unix_ns = from->created_unix_ns;
 	to->programs = mem_strdup(from->programs);
+	to->remote = from->remote;
 	to->packed = to->made = true;
 }
 

@@ -65,6 +65,47 @@ void exec_fail(struct exec *x, struct err *e)
 	cond_broadcast(&x->changed);
 }
 
+static struct err *copy_err(const struct err *e)
+{
+	own_mem char *text = err_text(e);
+	return err_coded(e->kind, err_code(e), err_remedy(e), "%s", text);
+}
+
+static void target_fail_locked(struct exec *x, size_t target, const struct graph_step *g,
+			       const struct err *e)
+{
+	struct exec_target *t = &x->targets[x->live[target]];
+	if (t->failed)
+		return;
+	t->failed = copy_err(e);
+	t->in_step = g != NULL;
+	t->step = g ? g->index : 0;
+}
+
+void exec_step_fail(struct exec *x, const struct graph_step *g, struct err *e)
+{
+	if (!x->r->keep_going || e->kind == ERR_CANCELED) {
+		exec_fail(x, e);
+		return;
+	}
+	hold(&x->lock);
+	for (size_t i = 0; i < x->graph->n_images; i++)
+		if (g->wanted_by[i])
+			target_fail_locked(x, i, g, e);
+	err_free(e);
+	cond_broadcast(&x->changed);
+}
+
+/* Everybody who wants the step has failed already. */
+static bool unwanted(struct exec *x, const struct graph_step *g)
+{
+	hold(&x->lock);
+	for (size_t i = 0; i < x->graph->n_images; i++)
+		if (g->wanted_by[i] && !x->targets[x->live[i]].failed)
+			return false;
+	return true;
+}
+
 /* --- steps ---------------------------------------------------------------------------------- */
 
 static void step_task(void *arg);
@@ -118,6 +159,7 @@ static struct err *do_step(struct exec *x, struct exec_step *s)
 	case GRAPH_BASE:
 		s->key = s->g->definition;
 		s->cached = true;
+		s->reason = "base image";
 		return NULL;
 	case GRAPH_RUN:
 		return exec_run_step(x, s);
@@ -129,6 +171,61 @@ static struct err *do_step(struct exec *x, struct exec_step *s)
 	return NULL;
 }
 
+/* The layer as far as it is known; the caller holds the lock. */
+static bool know_layer_locked(struct exec_step *s, struct oci_digest *digest, uint64_t *size)
+{
+	const struct exec_layer *l = s->layer;
+	bool known = l && l->packed && !l->empty && !s->told;
+	s->told = s->told || (l && l->packed);
+	if (known) {
+		*digest = l->descriptor.digest;
+		*size = l->descriptor.size;
+	}
+	return known;
+}
+
+static void step_ended(struct exec *x, struct exec_step *s, enum executor_outcome outcome,
+		       uint64_t took_ms)
+{
+	struct oci_digest digest;
+	uint64_t size = 0;
+	bool tell = x->o->explain && (outcome == EXECUTOR_DONE || outcome == EXECUTOR_CACHED);
+	const char *reason = tell ? exec_reason(x, s) : NULL;
+	mutex_lock(&x->lock);
+	bool known = know_layer_locked(s, &digest, &size);
+	mutex_unlock(&x->lock);
+	exec_event(x->o, &(struct executor_event){ .kind = EXECUTOR_STEP_ENDED,
+						   .step = s->g,
+						   .outcome = outcome,
+						   .took_ms = took_ms,
+						   .reason = reason,
+						   .digest = known ? &digest : NULL,
+						   .size = size });
+}
+
+void exec_packed(struct exec *x, const struct graph_step *g)
+{
+	struct oci_digest digest;
+	uint64_t size = 0;
+	mutex_lock(&x->lock);
+	bool known = know_layer_locked(&x->steps[g->index], &digest, &size);
+	mutex_unlock(&x->lock);
+	if (known)
+		exec_event(x->o, &(struct executor_event){ .kind = EXECUTOR_STEP_PACKED,
+							   .step = g,
+							   .digest = &digest,
+							   .size = size });
+}
+
+/* Whoever waits for a layer of ours makes it itself. */
+static void give_up_layer(struct exec *x, struct exec_step *s)
+{
+	hold(&x->lock);
+	if (s->layer && !s->layer->made)
+		s->layer->failed = true;
+	cond_broadcast(&x->changed);
+}
+
 static void run_step(struct exec *x, struct exec_step *s)
 {
 	uint64_t start_ms = time_mono_ms();
@@ -136,12 +233,12 @@ static void run_step(struct exec *x, struct exec_step *s)
 	enum executor_outcome outcome = !e ? (s->cached ? EXECUTOR_CACHED : EXECUTOR_DONE)
 					: e->kind == ERR_CANCELED ? EXECUTOR_CANCELED
 								  : EXECUTOR_FAILED;
-	if (e)
-		exec_fail(x, e);
-	exec_event(x->o, &(struct executor_event){ .kind = EXECUTOR_STEP_ENDED,
-						   .step = s->g,
-						   .outcome = outcome,
-						   .took_ms = time_mono_ms() - start_ms });
+	uint64_t took_ms = time_mono_ms() - start_ms;
+	if (e) {
+		give_up_layer(x, s);
+		exec_step_fail(x, s->g, e);
+	}
+	step_ended(x, s, outcome, took_ms);
 }
 
 static void step_task(void *arg)
@@ -149,8 +246,10 @@ static void step_task(void *arg)
 	struct task t = *(struct task *)arg;
 	free(arg);
 	while (t.s) {
-		if (!exec_stopping(t.x))
+		if (!exec_stopping(t.x) && !unwanted(t.x, t.s->g))
 			run_step(t.x, t.s);
+		else if (t.x->r->keep_going)
+			step_ended(t.x, t.s, EXECUTOR_CANCELED, 0);
 		t.s = through(t.x, t.s->g);
 	}
 }
@@ -169,6 +268,8 @@ static void run_steps(struct exec *x)
 	while (x->n_left || x->n_packing)
 		cond_wait(&x->changed, &x->lock);
 	mutex_unlock(&x->lock);
+	for (size_t i = 0; i < x->graph->n_steps; i++) /* those that share a layer with another */
+		exec_packed(x, x->graph->steps[i]);
 }
 
 /* --- the graph ------------------------------------------------------------------------------ */
@@ -219,6 +320,41 @@ static struct err *resolve_side_by_side(struct exec *x, const struct graph_optio
 	return NULL;
 }
 
+/* What cannot be built for one target is left out; `x->graph` stays NULL when nothing is left. */
+static struct err *build_what_can_be(struct exec *x, struct graph_options *go)
+{
+	struct oci_platform *live = arena_new_array(x->a, go->n_targets, struct oci_platform);
+	size_t n = 0;
+	struct graph_options one = *go;
+	one.warn = NULL;
+	for (size_t i = 0; i < go->n_targets; i++) {
+		struct graph *g;
+		one.targets = &go->targets[i];
+		one.n_targets = 1;
+		struct err *e = graph_build(x->a, &one, &g);
+		if (e && e->kind == ERR_CANCELED)
+			return e;
+		x->targets[i].failed = e;
+		if (e)
+			continue;
+		x->live[n] = i;
+		live[n++] = go->targets[i];
+	}
+	go->targets = live;
+	go->n_targets = n;
+	return n ? graph_build(x->a, go, &x->graph) : NULL;
+}
+
+static struct err *build_graph(struct exec *x, struct graph_options *go)
+{
+	struct err *e = graph_build(x->a, go, &x->graph);
+	if (!e || !x->r->keep_going || e->kind == ERR_CANCELED)
+		return e;
+	err_free(e);
+	x->graph = NULL;
+	return build_what_can_be(x, go);
+}
+
 static struct err *make_graph(struct exec *x)
 {
 	const struct executor_request *r = x->r;
@@ -240,7 +376,9 @@ static struct err *make_graph(struct exec *x)
 		.warn = on_warning,
 	};
 	TRY(resolve_side_by_side(x, &go));
-	TRY(graph_build(x->a, &go, &x->graph));
+	TRY(build_graph(x, &go));
+	if (!x->graph)
+		return NULL;
 	x->steps = mem_new_array(x->graph->n_steps, struct exec_step);
 	exec_event(x->o, &(struct executor_event){ .kind = EXECUTOR_GRAPH, .graph = x->graph });
 	return NULL;
@@ -308,10 +446,33 @@ static struct err *keep_results(struct exec *x)
 	return e;
 }
 
+static void list_failures(struct exec *x, struct executor_result *out)
+{
+	struct arena *a = x->result_arena;
+	out->failures = arena_new_array(a, x->r->n_targets, struct executor_failure);
+	for (size_t i = 0; i < x->r->n_targets; i++) {
+		const struct exec_target *t = &x->targets[i];
+		if (!t->failed)
+			continue;
+		own_mem char *text = err_text(t->failed);
+		out->failures[out->n_failures++] =
+			(struct executor_failure){ .platform = t->platform,
+						   .kind = t->failed->kind,
+						   .code = err_code(t->failed),
+						   .text = arena_strdup(a, str_of(text)),
+						   .in_step = t->in_step,
+						   .step = t->step };
+	}
+}
+
 static struct err *build(struct exec *x, struct executor_result *out)
 {
 	x->bases = executor_bases_open(x->o, x->a, false);
 	TRY(make_graph(x));
+	if (!x->graph) {
+		list_failures(x, out);
+		return NULL;
+	}
 	TRY(open_context(x));
 	TRY(open_tools(x));
 	run_steps(x);
@@ -328,6 +489,7 @@ static struct err *build(struct exec *x, struct executor_result *out)
 		return move(x->failed);
 	}
 	TRY(e);
+	list_failures(x, out);
 	out->n_steps = x->graph->n_steps;
 	for (size_t i = 0; i < x->graph->n_steps; i++)
 		out->n_cached += x->steps[i].cached;
@@ -352,6 +514,9 @@ static void exec_done(struct exec *x)
 		free(l);
 	}
 	free(x->steps);
+	for (size_t i = 0; i < x->r->n_targets; i++)
+		err_free(x->targets[i].failed);
+	free(x->targets);
 	err_free(x->failed);
 	executor_bases_free(x->bases);
 	arena_free(x->a);
@@ -367,6 +532,12 @@ struct err *executor_build(const struct executor_options *o, struct arena *a,
 								    struct executor_image) };
 	mutex_init(&x.lock);
 	cond_init(&x.changed);
+	x.targets = mem_new_array(r->n_targets, struct exec_target);
+	for (size_t i = 0; i < r->n_targets; i++) {
+		x.targets[i].platform = r->targets[i];
+		if (i < ARRAY_LEN(x.live)) /* graph_build() refuses more */
+			x.live[i] = i;
+	}
 	x.a = arena_open(ARENA_BYTES);
 	x.result_arena = a;
 	struct err *e = build(&x, &result);

@@ -22,17 +22,52 @@ struct executor_event {
 		EXECUTOR_STEP_STARTED, /* not for cached steps */
 		EXECUTOR_STEP_OUTPUT,
 		EXECUTOR_STEP_ENDED,
-		EXECUTOR_TRANSFER, /* bytes came or went; `name` tells of what */
+		EXECUTOR_STEP_PACKED, /* its layer is a blob: `digest`, `size`. Once per step that
+					 has a layer and was not told by STEP_ENDED */
+		EXECUTOR_TRANSFER,    /* bytes came or went; `name` tells of what */
 		EXECUTOR_WARNING,
 	} kind;
 	const struct graph *graph;     /* GRAPH */
 	const struct graph_step *step; /* STEP_* */
 	enum executor_outcome outcome; /* STEP_ENDED */
 	uint64_t took_ms;              /* STEP_ENDED */
-	bool is_stderr;                /* STEP_OUTPUT */
+	const char *reason;            /* STEP_ENDED: why the cache hit or missed; NULL: not told */
+	const struct oci_digest *digest; /* STEP_ENDED, STEP_PACKED: of its layer; NULL: not known
+					    yet, or it changed nothing */
+	uint64_t size;                   /* of that blob, bytes */
+	bool is_stderr;                  /* STEP_OUTPUT */
 	struct str text;      /* STEP_OUTPUT: bytes as they came; WARNING; TRANSFER: "alpine
 				 sha256:1a2b…" */
 	uint64_t done, total; /* TRANSFER, bytes */
+};
+
+/* What a step made, as the cache keeps it. */
+struct executor_record {
+	bool alias; /* stands for another key: only that is valid then */
+	struct sha256_sum stands_for;
+	char kind[12]; /* "run", "copy" */
+	bool empty;    /* nothing was changed: no blob */
+	struct oci_digest diff_id;
+	struct oci_descriptor blob; /* media type: a static string */
+	int64_t created_ns;
+	char *inputs, *programs; /* owned; NULL */
+};
+void executor_record_done(struct executor_record *r);
+/* The layer type of that name as a static string; gzip for what is no other. */
+const char *executor_layer_type(struct str type);
+
+/* Another cache, behind the local one: the server's. From any thread. */
+struct executor_remote {
+	struct err *(*get)(void *arg, const struct sha256_sum *key, struct executor_record *out,
+			   bool *found);
+	/* The blob is in the local store. */
+	struct err *(*put)(void *arg, const struct sha256_sum *key,
+			   const struct executor_record *r);
+	/* Brings a layer that get() told of into the local store. */
+	struct err *(*fetch)(void *arg, const struct oci_descriptor *layer);
+	/* Is the blob there? Then a base's layer need not be fetched only to be exported. */
+	struct err *(*has)(void *arg, const struct oci_descriptor *layer, bool *found);
+	void *arg;
 };
 
 struct executor_options {
@@ -40,9 +75,11 @@ struct executor_options {
 	const char *data_path; /* absolute */
 	struct db *db;
 	struct blob_store *blobs;
-	struct catalog *catalog;
+	struct catalog *catalog; /* NULL: base images come from registries only */
 	struct registry_client *registry;
-	bool single_id;   /* as sandbox_enter() says */
+	const struct executor_remote *remote; /* borrowed; NULL: none */
+	bool explain;                         /* STEP_ENDED tells reasons */
+	bool single_id;                       /* as sandbox_enter() says */
 	unsigned threads; /* steps and compressors at once; 0: by the number of processors */
 	int cancel_fd;    /* borrowed eventfd: readable means stop. A build that fails writes to it
 			     too, to end its other steps */
@@ -65,6 +102,7 @@ struct executor_request {
 	size_t n_args;
 	struct str target_stage;
 	bool no_cache;
+	bool keep_going; /* a failure ends only the targets that need what failed */
 	bool has_epoch;
 	int64_t epoch_s; /* SOURCE_DATE_EPOCH */
 	enum squeeze_kind compression;
@@ -78,15 +116,26 @@ struct executor_image {
 	size_t n_layers;
 };
 
-struct executor_result { /* in the arena of the call */
-	struct executor_image *images;
+struct executor_failure {
+	struct oci_platform platform;
+	enum err_kind kind;
+	const char *code; /* static; NULL: none */
+	const char *text;
+	bool in_step;  /* a step failed */
+	uint32_t step; /* its index */
+};
+
+struct executor_result {               /* in the arena of the call */
+	struct executor_image *images; /* in the order of the request's targets */
 	size_t n_images;
-	struct oci_descriptor top; /* the index, or the only manifest */
+	struct executor_failure *failures; /* keep_going: of the other targets */
+	size_t n_failures;
+	struct oci_descriptor top; /* the index, or the only manifest; not valid without images */
 	size_t n_steps, n_cached;
 };
 
 /* Builds. ERR_CANCELED when cancel_fd told so; a failing RUN is ERR_INVALID with its line, exit
- * code and last output. */
+ * code and last output. With keep_going success may come with no image at all. */
 struct err *executor_build(const struct executor_options *o, struct arena *a,
 			   const struct executor_request *r, struct executor_result *out);
 

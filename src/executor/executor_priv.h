@@ -3,7 +3,8 @@
  * 1. A step is taken up when its parent and its source are through; who takes it up finds it in the
  * cache or runs it.
  * 2. A step that ran is through when its directory is there; its blob comes later (`packed`).
- * 3. The first failure is kept, everything else is stopped.
+ * 3. The first failure is kept, everything else is stopped. With keep_going the first failure of
+ * each target is kept, and what only failed targets want is not begun.
  * Data of a build is guarded by `lock`; a step's own fields belong to the thread that runs it until
  * it is through. */
 #ifndef KILN_EXECUTOR_EXECUTOR_PRIV_H
@@ -24,6 +25,8 @@ struct exec_layer {
 	bool has_dir, session_dir;
 	struct layer_name dir;
 	bool packed;
+	bool failed; /* with keep_going: it will not be made, or not be packed */
+	bool remote; /* its blob may be in the server only */
 	struct oci_digest diff_id;
 	struct oci_descriptor descriptor;
 	int64_t created_unix_ns;
@@ -37,6 +40,16 @@ struct exec_step {
 	struct exec_layer *layer; /* NULL: a base image */
 	size_t waits;             /* parents and sources not through */
 	bool cached;
+	bool told;          /* the observer knows the layer's digest */
+	const char *reason; /* static; NULL: not known */
+};
+
+/* What became of a target, with keep_going. */
+struct exec_target {
+	struct oci_platform platform;
+	struct err *failed; /* owned; the first */
+	bool in_step;
+	uint32_t step;
 };
 
 /* A cache record that waits to be stored. */
@@ -73,6 +86,8 @@ struct exec {
 	size_t n_packing;
 	struct err *failed; /* owned; the first */
 	bool stopping;
+	struct exec_target *targets; /* owned; by the request's order */
+	size_t live[8];              /* the graph's targets: places in `targets` */
 	struct exec_layer *layers;   /* all, owned */
 	struct exec_match *matches;  /* owned */
 	struct exec_record *records; /* owned */
@@ -90,7 +105,11 @@ struct exec_transfer {
 void exec_event(const struct executor_options *o, const struct executor_event *e);
 /* Keeps the first failure and stops the rest. Takes `e` over. */
 void exec_fail(struct exec *x, struct err *e);
+/* The step failed: ends the build, or with keep_going the targets that want it. Takes `e` over. */
+void exec_step_fail(struct exec *x, const struct graph_step *g, struct err *e);
 bool exec_stopping(struct exec *x);
+/* Tells the digest of the step's layer, if it is known and was not told. */
+void exec_packed(struct exec *x, const struct graph_step *g);
 /* The step is not cached and begins now. */
 void exec_started(struct exec *x, const struct graph_step *g);
 
@@ -111,6 +130,10 @@ void exec_cache_put_alias(struct exec *x, const struct sha256_sum *alias,
 /* Syncs the blob store and stores what is packed. */
 struct err *exec_cache_flush(struct exec *x);
 void exec_records_free(struct exec_record *list);
+/* Brings a layer that only the server has into the blob store. */
+struct err *exec_layer_fetch(struct exec *x, struct exec_layer *l);
+/* Why the cache had the step or not; static text. */
+const char *exec_reason(struct exec *x, const struct exec_step *s);
 
 /* --- chain.c: layers below a step ----------------------------------------------------------- */
 struct exec_layer *exec_layer_new(struct exec *x);

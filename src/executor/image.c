@@ -48,13 +48,22 @@ static void add_layer(struct executor_image *image, struct arena *a, struct oci_
 	image->diff_ids[image->n_layers++] = *diff_id;
 }
 
+static struct err *have_base_layer(struct exec *x, const struct graph_base *base, size_t i)
+{
+	const struct executor_remote *r = x->o->remote;
+	bool there = false;
+	if (r)
+		TRY(r->has(r->arg, &base->layers[i], &there));
+	return there ? NULL : executor_bases_fetch(x->bases, base, i);
+}
+
 static struct err *add_base(struct exec *x, struct executor_image *image,
 			    const struct graph_base *base)
 {
 	for (size_t i = 0; i < base->n_layers; i++) {
 		if (exec_stopping(x))
 			return err_new(ERR_CANCELED, "canceled");
-		TRY(executor_bases_fetch(x->bases, base, i));
+		TRY(have_base_layer(x, base, i));
 		add_layer(image, x->result_arena, base->layers[i], &base->config->diff_ids[i]);
 	}
 	return NULL;
@@ -83,6 +92,9 @@ static struct err *add_layers(struct exec *x, const struct graph_image *g,
 	struct programs_judge j = { .platform = g->platform, .warn = on_misfit, .arg = x };
 	for (size_t i = 0; i < n; i++) {
 		const struct exec_layer *l = x->steps[steps[i]->index].layer;
+		if (!l->packed) /* with keep_going: another step's failure */
+			return err_new(ERR_UNAVAILABLE, "%s:%u: its layer could not be packed",
+				       x->r->dockerfile_name, steps[i]->line);
 		if (l->empty)
 			continue;
 		add_layer(image, x->result_arena, l->descriptor, &l->diff_id);
@@ -149,17 +161,28 @@ struct err *exec_make_images(struct exec *x, struct executor_result *out)
 {
 	struct graph *g = x->graph;
 	struct oci_descriptor *list = arena_new_array(x->a, g->n_images, struct oci_descriptor);
+	size_t n = 0;
 	for (size_t i = 0; i < g->n_images; i++) {
-		TRY(err_wrap(make_image(x, &g->images[i], &out->images[i]), "image for %s",
-			     oci_platform_text(&g->images[i].platform).s));
-		list[i] = out->images[i].manifest;
+		struct exec_target *t = &x->targets[x->live[i]];
+		if (t->failed)
+			continue;
+		struct err *e = make_image(x, &g->images[i], &out->images[n]);
+		if (e && (!x->r->keep_going || e->kind == ERR_CANCELED))
+			return err_wrap(e, "image for %s", oci_platform_text(&t->platform).s);
+		t->failed = e;
+		if (!e) {
+			list[n] = out->images[n].manifest;
+			n++;
+		}
 	}
-	out->n_images = g->n_images;
+	out->n_images = n;
+	if (!n)
+		return NULL;
 	out->top = list[0];
-	if (g->n_images == 1)
+	if (n == 1)
 		return NULL;
 	char *bytes;
 	size_t len;
-	TRY(oci_index_write(false, list, g->n_images, &bytes, &len));
+	TRY(oci_index_write(false, list, n, &bytes, &len));
 	return put(x, OCI_TYPE_INDEX, bytes, len, &out->top);
 }

@@ -15,6 +15,13 @@ struct err *registry_client_open(const struct registry_client_options *o,
 	TRY(http_client_open(
 		&(struct http_client_options){ .canceled = o->canceled, .arg = o->arg }, &c->http));
 	TRY(mirrors_parse(o->mirrors, &c->mirrors));
+	c->given = mem_new_array(o->n_logins, struct registry_login);
+	for (; c->n_given < o->n_logins; c->n_given++) {
+		const struct registry_login *l = &o->logins[c->n_given];
+		c->given[c->n_given] =
+			(struct registry_login){ mem_strdup(l->host), mem_strdup(l->user),
+						 mem_strdup(l->password) };
+	}
 	for (const char *const *host = o->insecure; host && *host; host++) {
 		mem_reserve_one(c->insecure, c->n_insecure, c->cap_insecure);
 		c->insecure[c->n_insecure++] = mem_strdup(*host);
@@ -30,6 +37,13 @@ void registry_client_free(struct registry_client *c)
 	registry_auth_free(c);
 	http_client_free(c->http);
 	mirrors_done(&c->mirrors);
+	for (size_t i = 0; i < c->n_given; i++) {
+		free((char *)c->given[i].host);
+		free((char *)c->given[i].user);
+		explicit_bzero((char *)c->given[i].password, strlen(c->given[i].password));
+		free((char *)c->given[i].password);
+	}
+	free(c->given);
 	for (size_t i = 0; i < c->n_insecure; i++)
 		free(c->insecure[i]);
 	free(c->insecure);

@@ -18,7 +18,15 @@
 
 struct registry_client;
 
+struct registry_login {
+	const char *host; /* "127.0.0.1:8080" */
+	const char *user, *password;
+};
+
 struct registry_client_options {
+	/* Asked before the user's own files. Copied; `n_logins` entries. */
+	const struct registry_login *logins;
+	size_t n_logins;
 	const char *const *mirrors;  /* "HOST=URL", NULL-terminated; may be NULL */
 	const char *const *insecure; /* hosts, NULL-terminated; may be NULL */
 	/* Asked now and then during transfers, from any thread; true ends them with ERR_CANCELED.

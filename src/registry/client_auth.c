@@ -66,6 +66,19 @@ static const struct known_login *find_login(struct registry_client *c, const str
 	return NULL;
 }
 
+static bool find_given(struct registry_client *c, const char *host, struct credentials *out)
+{
+	for (size_t i = 0; i < c->n_given; i++) {
+		if (strcmp(c->given[i].host, host) != 0)
+			continue;
+		*out = (struct credentials){ .user = mem_strdup(c->given[i].user),
+					     .password = mem_strdup(c->given[i].password),
+					     .from = mem_strdup("the build's own login") };
+		return true;
+	}
+	return false;
+}
+
 struct err *registry_auth_login(struct registry_client *c, const struct endpoint *ep,
 				const struct credentials **out)
 {
@@ -73,8 +86,10 @@ struct err *registry_auth_login(struct registry_client *c, const struct endpoint
 	*out = NULL;
 	if (!known) {
 		struct known_login *l = mem_new(struct known_login);
-		struct err *e =
-			credentials_find(ep->login, ep->repository, &l->credentials, &l->found);
+		struct err *e = NULL;
+		l->found = find_given(c, ep->login, &l->credentials);
+		if (!l->found)
+			e = credentials_find(ep->login, ep->repository, &l->credentials, &l->found);
 		if (e) {
 			free(l);
 			return e;

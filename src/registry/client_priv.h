@@ -45,6 +45,8 @@ struct transfer_turn { /* a digest that some thread brings into a store right no
 struct registry_client {
 	struct http_client *http; /* owned */
 	struct mirrors mirrors;
+	struct registry_login *given; /* owned, as the texts in it */
+	size_t n_given;
 	char **insecure; /* owned */
 	size_t n_insecure, cap_insecure;
 	struct mutex lock; /* guards all below */

@@ -5,12 +5,13 @@
 #include "oci/reference.h"
 #include "registry/server_priv.h"
 
-struct err *registry_server_open(struct catalog *catalog, struct blob_store *store,
+struct err *registry_server_open(const struct registry_server_options *o,
 				 struct registry_server **out)
 {
 	struct registry_server *s = mem_new(struct registry_server);
-	s->catalog = catalog;
-	s->store = store;
+	s->o = *o;
+	s->catalog = o->catalog;
+	s->store = o->store;
 	s->cache = registry_cache_new();
 	*out = s;
 	return NULL;
@@ -28,7 +29,9 @@ static void run_deferred(void *arg, struct http_exchange *x)
 {
 	struct registry_call *c = arg;
 	struct http_reply *reply = NULL;
-	struct err *e = c->run(c, &reply);
+	struct err *e = registry_authorize(c, &reply);
+	if (!e && !reply)
+		e = c->run(c, &reply);
 	http_answer(x, e ? registry_error_of(e) : reply);
 }
 
@@ -129,7 +132,30 @@ static struct registry_call *new_call(struct registry_server *s, struct http_exc
 	c->if_none_match = copy_header(c, "If-None-Match");
 	c->content_type = copy_header(c, "Content-Type");
 	c->content_range = copy_header(c, "Content-Range");
+	c->authorization = copy_header(c, "Authorization");
+	c->host = copy_header(c, "Host");
+	http_exchange_remote(x, c->remote, sizeof(c->remote));
 	return c;
+}
+
+static enum registry_need need_of(enum route route, enum http_method m)
+{
+	switch (route) {
+	case ROUTE_NONE:
+	case ROUTE_PING:
+		return REGISTRY_LOGIN;
+	case ROUTE_CATALOG:
+		return REGISTRY_LIST;
+	case ROUTE_UPLOADS:
+	case ROUTE_UPLOAD:
+		return REGISTRY_PUSH;
+	case ROUTE_BLOB:
+	case ROUTE_MANIFEST:
+	case ROUTE_TAGS:
+	case ROUTE_REFERRERS:
+		break;
+	}
+	return m == HTTP_DELETE ? REGISTRY_DELETE : m == HTTP_PUT ? REGISTRY_PUSH : REGISTRY_PULL;
 }
 
 static void dispatch(struct registry_call *c)
@@ -158,7 +184,10 @@ static void dispatch(struct registry_call *c)
 						 STR_ARG(str_first(c->repository, 300))));
 		return;
 	}
-	routes[route].handle(c);
+	c->need = need_of(route, c->method);
+	c->in_session = route == ROUTE_UPLOAD;
+	if (!registry_refuse_early(c))
+		routes[route].handle(c);
 }
 
 bool registry_server_wants(struct str path)
@@ -173,8 +202,13 @@ static bool answer_from_cache(struct registry_server *s, struct http_exchange *x
 	if ((m != HTTP_GET && m != HTTP_HEAD) || http_exchange_query(x).p)
 		return false;
 	struct oci_digest_text etag;
+	bool open;
 	struct http_reply *r = registry_cache_find(s->cache, http_exchange_path(x),
-						   catalog_generation(s->catalog), &etag);
+						   catalog_generation(s->catalog), &etag, &open);
+	if (r && !registry_may_have(s, x, open)) {
+		http_reply_unref(r);
+		r = NULL;
+	}
 	if (!r)
 		return false;
 	struct str known = http_exchange_header(x, "If-None-Match");
@@ -192,10 +226,15 @@ void registry_server_handle(struct registry_server *s, struct http_exchange *x)
 		dispatch(new_call(s, x));
 }
 
+static struct err *ping(struct registry_call *c, struct http_reply **out)
+{
+	*out = http_reply_new(200, mem_strdup("{}"), 2);
+	http_reply_header(*out, "Content-Type", "application/json");
+	http_reply_header(*out, "Docker-Distribution-API-Version", "registry/2.0");
+	return NULL;
+}
+
 void registry_handle_ping(struct registry_call *c)
 {
-	struct http_reply *r = http_reply_new(200, mem_strdup("{}"), 2);
-	http_reply_header(r, "Content-Type", "application/json");
-	http_reply_header(r, "Docker-Distribution-API-Version", "registry/2.0");
-	http_answer(c->x, r);
+	registry_defer(c, ping);
 }

@@ -142,6 +142,8 @@ static struct err *unlink_blob(struct registry_call *c, struct http_reply **out)
 	bool found;
 	TRY(oci_digest_parse(c->reference, &d));
 	TRY(catalog_blob_unlink(c->server->catalog, c->repository, &d, &found));
+	if (found)
+		registry_audit(c, "blob.delete", c->reference);
 	*out = found ? http_reply_new(202, NULL, 0) : unknown(c);
 	return NULL;
 }

@@ -16,6 +16,7 @@ struct slot {
 	size_t path_len;
 	uint64_t hash, generation, made_ms;
 	bool refreshing;
+	bool open;                /* everybody may have it; holds for this generation */
 	struct http_reply *reply; /* owned */
 	struct oci_digest_text etag;
 };
@@ -91,7 +92,8 @@ static struct slot *find_locked(struct shard *sh, struct str path, uint64_t hash
 }
 
 struct http_reply *registry_cache_find(struct registry_cache *k, struct str path,
-				       uint64_t generation, struct oci_digest_text *etag)
+				       uint64_t generation, struct oci_digest_text *etag,
+				       bool *open)
 {
 	uint64_t hash = hash_path(path), now = time_mono_ms();
 	struct shard *sh = shard_of(k, hash);
@@ -104,6 +106,7 @@ struct http_reply *registry_cache_find(struct registry_cache *k, struct str path
 		return NULL;
 	}
 	*etag = s->etag;
+	*open = s->open;
 	return http_reply_ref(s->reply);
 }
 
@@ -147,7 +150,7 @@ static struct slot *slot_for_locked(struct shard *sh, struct registry_flight *f)
 }
 
 static void keep_locked(struct shard *sh, struct registry_flight *f, struct http_reply *reply,
-			const struct oci_digest_text *etag)
+			const struct oci_digest_text *etag, bool open)
 {
 	mutex_assert_held(&sh->lock);
 	struct slot *s = slot_for_locked(sh, f);
@@ -157,12 +160,13 @@ static void keep_locked(struct shard *sh, struct registry_flight *f, struct http
 			    .hash = f->hash,
 			    .generation = f->generation,
 			    .made_ms = f->started_ms,
+			    .open = open,
 			    .reply = http_reply_ref(reply),
 			    .etag = *etag };
 }
 
 void registry_cache_land(struct registry_cache *k, struct registry_flight *f,
-			 struct http_reply *reply, const struct oci_digest_text *etag)
+			 struct http_reply *reply, const struct oci_digest_text *etag, bool open)
 {
 	struct shard *sh = shard_of(k, f->hash);
 	mutex_lock(&sh->lock);
@@ -171,7 +175,7 @@ void registry_cache_land(struct registry_cache *k, struct registry_flight *f,
 		at = &(*at)->next;
 	*at = f->next;
 	if (etag)
-		keep_locked(sh, f, reply, etag);
+		keep_locked(sh, f, reply, etag, open);
 	mutex_unlock(&sh->lock);
 	for (size_t i = 0; i < f->n_waiting; i++)
 		http_answer(f->waiting[i], http_reply_ref(reply));

@@ -71,6 +71,8 @@ struct http_reply *registry_error_of(struct err *e)
 	own(err) owned = e;
 	unsigned status = by_kind[e->kind].status;
 	own_mem char *text = err_text(e);
+	if (e->kind == ERR_DENIED && err_code(e)) /* policy, as for immutable tags */
+		return registry_error(403, "DENIED", "%s", text);
 	if (status < 500)
 		return registry_error(status, by_kind[e->kind].code, "%s", text);
 	/* How our files and our database fare is for the log, not for strangers. */

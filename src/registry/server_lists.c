@@ -102,14 +102,24 @@ static struct err *list_tags(struct registry_call *c, struct http_reply **out)
 
 /* ---- repositories ---- */
 
+/* What is in no namespace is listed for administrators. */
+static struct err *find_repositories(struct registry_call *c, struct str last, size_t n,
+				     const char ***names, size_t *n_names)
+{
+	struct registry_server *s = c->server;
+	if (!s->o.auth || registry_role_for(s, &c->who, STR("x")) == AUTH_ADMIN)
+		return catalog_repository_list(s->catalog, c->arena, last, n, names, n_names);
+	return catalog_image_pushed(s->catalog, c->arena, s->o.auth, &c->who, last, n, names,
+				    n_names);
+}
+
 static struct err *list_repositories(struct registry_call *c, struct http_reply **out)
 {
 	const struct page *page = c->arg;
 	const char **names = NULL;
 	size_t n = 0;
 	if (page->n)
-		TRY(catalog_repository_list(c->server->catalog, c->arena, page->last, page->n + 1,
-					    &names, &n));
+		TRY(find_repositories(c, page->last, page->n + 1, &names, &n));
 	bool more = n > page->n;
 	n = MIN(n, page->n);
 	done(buf) b;

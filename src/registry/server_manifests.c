@@ -85,14 +85,39 @@ struct landing {
 	struct registry_flight *flight;
 };
 
+static bool join(struct landing *l, uint64_t generation)
+{
+	struct registry_call *c = l->call;
+	l->flight =
+		registry_cache_join(c->server->cache, http_exchange_path(c->x), generation, c->x);
+	return l->flight; /* else `x` may be answered by now */
+}
+
 static void get_for_all(void *arg, struct http_exchange *x)
 {
 	struct landing *l = arg;
 	struct answer a = { .reply = NULL };
 	read_or_refuse(l->call, &a);
 	bool keep = a.etag.s[0] && a.size <= LARGEST_CACHED;
-	registry_cache_land(l->call->server->cache, l->flight, a.reply, keep ? &a.etag : NULL);
+	registry_cache_land(l->call->server->cache, l->flight, a.reply, keep ? &a.etag : NULL,
+			    l->call->open);
 	http_answer(x, a.reply);
+}
+
+/* Who may not have it does not join those who wait for it. */
+static void get_if_allowed(void *arg, struct http_exchange *x)
+{
+	struct landing *l = arg;
+	struct http_reply *reply = NULL;
+	/* before it is known whether the repository is public */
+	uint64_t generation = catalog_generation(l->call->server->catalog);
+	struct err *e = registry_authorize(l->call, &reply);
+	if (e)
+		reply = registry_error_of(e);
+	if (reply)
+		http_answer(x, reply);
+	else if (join(l, generation))
+		get_for_all(l, x);
 }
 
 static void get(struct registry_call *c)
@@ -113,9 +138,9 @@ static void get(struct registry_call *c)
 	}
 	struct landing *l = arena_new(c->arena, struct landing);
 	l->call = c;
-	l->flight = registry_cache_join(c->server->cache, http_exchange_path(c->x),
-					catalog_generation(c->server->catalog), c->x);
-	if (l->flight) /* else `x` may be answered by now */
+	if (c->server->o.auth)
+		http_defer(c->x, get_if_allowed, l);
+	else if (join(l, catalog_generation(c->server->catalog)))
 		http_defer(c->x, get_for_all, l);
 }
 
@@ -137,6 +162,8 @@ static struct err *delete_manifest(struct registry_call *c, struct http_reply **
 	}
 	if (!found)
 		return unknown(c, out);
+	registry_audit(c, str_chr(c->reference, ':') < 0 ? "tag.delete" : "manifest.delete",
+		       c->reference);
 	*out = http_reply_new(202, NULL, 0);
 	return NULL;
 }
@@ -145,7 +172,8 @@ static struct err *delete_manifest(struct registry_call *c, struct http_reply **
 
 struct put {
 	struct registry_call *call;
-	struct buf body; /* owned */
+	struct http_reply *refusal; /* owned; the caller may not */
+	struct buf body;            /* owned */
 	bool by_digest;
 	struct oci_digest digest; /* wanted, then found */
 	struct str media_type;
@@ -257,6 +285,14 @@ static struct err *check_references(struct put *p, const struct oci_document *do
 	return e;
 }
 
+static void audit_put(struct put *p)
+{
+	if (!p->n_tags)
+		registry_audit(p->call, "manifest.push", p->call->reference);
+	for (size_t i = 0; i < p->n_tags; i++)
+		registry_audit(p->call, "tag.push", str_of(p->tags[i]));
+}
+
 static struct err *publish(struct put *p, const struct oci_document *doc, struct http_reply **out)
 {
 	struct registry_call *c = p->call;
@@ -278,6 +314,7 @@ static struct err *publish(struct put *p, const struct oci_document *doc, struct
 		return NULL;
 	}
 	TRY(e);
+	audit_put(p);
 	*out = created(p, doc);
 	return NULL;
 }
@@ -320,6 +357,13 @@ static struct err *too_large(void)
 	return err_new(ERR_LIMIT, "manifests have at most %zu bytes", LIMIT_MANIFEST_BYTES);
 }
 
+static struct err *put_begin(void *arg)
+{
+	struct put *p = arg;
+	TRY(registry_authorize(p->call, &p->refusal));
+	return p->refusal ? err_new(ERR_DENIED, "refused") : NULL;
+}
+
 static struct err *put_write(void *arg, const void *bytes, size_t len)
 {
 	struct put *p = arg;
@@ -331,7 +375,10 @@ static void put_end(void *arg, struct http_exchange *x, struct err *e)
 {
 	struct put *p = arg;
 	struct http_reply *reply = NULL;
-	if (e && e->kind == ERR_LIMIT) {
+	if (p->refusal) {
+		err_free(e);
+		reply = p->refusal;
+	} else if (e && e->kind == ERR_LIMIT) {
 		reply = refuse_invalid(e);
 	} else {
 		if (!e)
@@ -392,7 +439,9 @@ static struct http_reply *read_put(struct put *p)
 
 static void put(struct registry_call *c)
 {
-	static const struct http_sink sink = { .write = put_write, .end = put_end };
+	static const struct http_sink sink = { .begin = put_begin,
+					       .write = put_write,
+					       .end = put_end };
 	struct put *p = arena_new(c->arena, struct put);
 	p->call = c;
 	struct http_reply *refusal = read_put(p);

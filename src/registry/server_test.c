@@ -171,7 +171,7 @@ TEST(an_upload_goes_on_after_the_client_was_cut_off)
 					at);
 	own_fd fd = raw_connect(f.address);
 	EXPECT(raw_say(fd, head));
-	usleep(50000);
+	usleep(500000); /* what was not read yet may go with the connection */
 	fd_close_own(&fd);
 	own_mem char *get = mem_printf("GET %s", at);
 	for (int i = 0; i < 500; i++) { /* until its end is noticed */

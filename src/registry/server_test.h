@@ -15,6 +15,7 @@ struct fixture {
 	struct db *db;
 	struct catalog *catalog;
 	struct blob_store *store;
+	struct auth *auth; /* NULL: everybody may do everything */
 	struct registry_server *registry;
 	struct http_server *http;
 	const char *address;
@@ -23,17 +24,28 @@ struct fixture {
 static inline void handle(void *arg, struct http_exchange *x)
 {
 	struct fixture *f = arg;
-	registry_server_handle(f->registry, x);
+	if (str_eq(http_exchange_path(x), STR("/token")))
+		registry_token_handle(f->registry, x);
+	else
+		registry_server_handle(f->registry, x);
 }
 
-static inline void start(struct fixture *f)
+static inline void start_with(struct fixture *f, bool auth, enum registry_anonymous anonymous,
+			      const char *external_url)
 {
 	*f = (struct fixture){ .dir_fd = test_tmpdir() };
 	own_mem char *path = mem_printf("/proc/self/fd/%d/kiln.db", f->dir_fd);
 	EXPECT_OK(db_open(path, &f->db));
 	EXPECT_OK(catalog_open(f->db, f->dir_fd, &f->catalog));
 	EXPECT_OK(blob_store_open(f->dir_fd, &f->store));
-	EXPECT_OK(registry_server_open(f->catalog, f->store, &f->registry));
+	if (auth)
+		EXPECT_OK(auth_open(f->db, f->dir_fd, &f->auth));
+	struct registry_server_options registry = { .catalog = f->catalog,
+						    .store = f->store,
+						    .auth = f->auth,
+						    .external_url = external_url,
+						    .anonymous = anonymous };
+	EXPECT_OK(registry_server_open(&registry, &f->registry));
 	EXPECT_OK(pool_open("test", 4, &f->pool));
 	struct http_server_options o = {
 		.listen = "127.0.0.1:0", .handle = handle, .arg = f, .pool = f->pool
@@ -42,12 +54,18 @@ static inline void start(struct fixture *f)
 	f->address = http_server_address(f->http);
 }
 
+static inline void start(struct fixture *f)
+{
+	start_with(f, false, REGISTRY_ANONYMOUS_PULL, NULL);
+}
+
 static inline void stop(struct fixture *f)
 {
 	http_server_free(f->http);
 	registry_server_free(f->registry);
 	pool_free(f->pool);
 	catalog_free(f->catalog);
+	auth_free(f->auth);
 	blob_store_free(f->store);
 	db_free(f->db);
 	close(f->dir_fd);

@@ -146,6 +146,10 @@ static struct err *upload_begin(void *arg)
 {
 	struct upload *u = arg;
 	struct registry_call *c = u->call;
+	struct http_reply *refusal = NULL;
+	TRY(registry_authorize(c, &refusal));
+	if (refusal)
+		return refuse(u, refusal);
 	if (!u->in_session)
 		return blob_store_begin(c->server->store, &u->writer);
 	struct err *e = take_up(c, &u->writer);
@@ -201,12 +205,13 @@ static struct http_reply *finish(struct upload *u)
 	return e ? registry_error_of(e) : reply;
 }
 
-/* What a client that went away has sent is kept: it may come back and ask. */
+/* What a client that went away has sent is kept: it may come back and ask. What met a full disk is
+ * not: it would keep the disk full for a day. */
 static void upload_end(void *arg, struct http_exchange *x, struct err *e)
 {
 	struct upload *u = arg;
 	struct http_reply *reply;
-	if (e && u->in_session && u->writer)
+	if (e && e->kind != ERR_UNAVAILABLE && u->in_session && u->writer)
 		blob_writer_keep(u->writer);
 	if (u->refusal) {
 		err_free(e);
@@ -315,15 +320,42 @@ static struct err *session_open(struct registry_call *c, struct http_reply **out
 	return NULL;
 }
 
-/* Without "from", any repository will do. */
+#define MOST_HOLDERS 64 /* looked at for a mount that does not say where from */
+
+static struct err *may_pull(struct registry_call *c, struct str from, bool *may)
+{
+	struct registry_access a;
+	TRY(registry_access_of(c, from, REGISTRY_PULL, &a));
+	*may = a.role >= AUTH_VIEW;
+	return NULL;
+}
+
+/* In any repository that the caller may pull from? */
+static struct err *known_to_caller(struct registry_call *c, const struct oci_digest *d, bool *found)
+{
+	const char **names;
+	size_t n;
+	if (!c->server->o.auth)
+		return catalog_blob_known(c->server->catalog, d, found);
+	TRY(catalog_blob_holders(c->server->catalog, c->arena, d, STR(""), MOST_HOLDERS, &names,
+				 &n));
+	for (size_t i = 0; i < n && !*found; i++)
+		TRY(may_pull(c, str_of(names[i]), found));
+	return NULL;
+}
+
+/* What the caller may not pull is not there: the upload goes on without the mount. */
 static struct err *mountable(struct registry_call *c, const struct oci_digest *d, bool *found)
 {
 	struct str from;
-	struct catalog *catalog = c->server->catalog;
+	bool may = false;
 	*found = false;
 	if (!http_query_get(c->x, STR("from"), &from))
-		return catalog_blob_known(catalog, d, found);
-	return oci_repository_name_ok(from) ? catalog_blob_linked(catalog, from, d, found) : NULL;
+		return known_to_caller(c, d, found);
+	if (!oci_repository_name_ok(from))
+		return NULL;
+	TRY(may_pull(c, from, &may));
+	return may ? catalog_blob_linked(c->server->catalog, from, d, found) : NULL;
 }
 
 static struct err *mount(struct registry_call *c, struct http_reply **out)

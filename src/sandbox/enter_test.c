@@ -135,27 +135,6 @@ static int waits(bool single_id)
 	return 0;
 }
 
-TEST(enter_passes_signals_on)
-{
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-		pid_t supervisor = start(0, 0, waits);
-		EXPECT(child_of(supervisor) > 0);
-		usleep(100000);
-		EXPECT(kill(supervisor, signals[i]) == 0);
-		EXPECT(wait_for(supervisor) == 128 + signals[i]);
-	}
-}
-
-TEST(enter_reports_a_killed_builder)
-{
-	pid_t supervisor = start(0, 0, waits);
-	pid_t builder = child_of(supervisor);
-	EXPECT(builder > 0);
-	EXPECT(kill(builder, SIGKILL) == 0);
-	EXPECT(wait_for(supervisor) == 128 + SIGKILL);
-}
-
 static int pipe_to_test[2];
 
 static int holds_pipe(bool single_id)
@@ -165,13 +144,41 @@ static int holds_pipe(bool single_id)
 	return waits(single_id);
 }
 
-TEST(enter_ends_the_builder_with_the_supervisor)
+/* The supervisor of a builder that is set up; it has the other end of pipe_to_test[0]. */
+static pid_t start_and_wait(void)
 {
 	char c;
 	EXPECT(pipe2(pipe_to_test, O_CLOEXEC) == 0);
 	pid_t supervisor = start(0, 0, holds_pipe);
 	close(pipe_to_test[1]);
 	EXPECT(read(pipe_to_test[0], &c, 1) == 1);
+	return supervisor;
+}
+
+TEST(enter_passes_signals_on)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		pid_t supervisor = start_and_wait();
+		close(pipe_to_test[0]);
+		EXPECT(kill(supervisor, signals[i]) == 0);
+		EXPECT(wait_for(supervisor) == 128 + signals[i]);
+	}
+}
+
+TEST(enter_reports_a_killed_builder)
+{
+	pid_t supervisor = start_and_wait(), builder = child_of(supervisor);
+	close(pipe_to_test[0]);
+	EXPECT(builder > 0);
+	EXPECT(kill(builder, SIGKILL) == 0);
+	EXPECT(wait_for(supervisor) == 128 + SIGKILL);
+}
+
+TEST(enter_ends_the_builder_with_the_supervisor)
+{
+	char c;
+	pid_t supervisor = start_and_wait();
 	EXPECT(kill(supervisor, SIGKILL) == 0);
 	EXPECT(wait_for(supervisor) == 1000 + SIGKILL);
 	EXPECT(read(pipe_to_test[0], &c, 1) == 0); /* both ends of it are gone */

@@ -1,6 +1,7 @@
 """Fixtures of the tests that drive kiln as its users do.
 
 kiln      the program with a data directory of its own: kiln("inspect", name), kiln.build(context, ...)
+service   a `kiln serve` of its own with the build service on: Service
 context   makes build contexts: context("FROM scratch\n", {"file": "text"})
 registry  one `kiln serve` for the whole session: registry.host is 127.0.0.1:PORT
 base      the host and name of a small image for all four platforms in that registry. kiln.build() and kiln.run() take it
@@ -9,6 +10,7 @@ name      a repository in the registry that no other test uses
 
 Environment: KILN is the program (build/kiln), KILN_TEST_CACHE keeps what was downloaded (build/stand-ins).
 """
+import base64
 import contextlib
 import fcntl
 import http.client
@@ -27,8 +29,11 @@ import threading
 import time
 import types
 import uuid
+from urllib.parse import quote as quote_path, urlencode
 
 import pytest
+
+from openapi import Description
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILN = pathlib.Path(os.environ.get("KILN", ROOT / "build" / "kiln")).resolve()
@@ -39,6 +44,11 @@ HOST = {"x86_64": "linux/amd64", "aarch64": "linux/arm64", "armv7l": "linux/arm/
         "armv6l": "linux/arm/v6"}[os.uname().machine]
 # Under a sanitizer everything takes longer, and longest where it is emulated.
 SLOW = 6 if "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ else 1
+
+
+def quote(text):
+    """As one segment of a path."""
+    return quote_path(text, safe="")
 
 
 def pytest_configure(config):
@@ -220,12 +230,15 @@ def context(tmp_path):
 class Registry:
     """A running `kiln serve`."""
 
-    def __init__(self, data, listen="127.0.0.1:0"):
+    # A registry and no more: everybody may push, nothing is built.
+    OPTIONS = ("--anonymous", "push", "--slots", "0")
+
+    def __init__(self, data, listen="127.0.0.1:0", options=OPTIONS, env=None):
         self.data = pathlib.Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
         self.log = self.data.with_name(self.data.name + ".log")
-        with open(self.log, "wb") as log:
-            self.process = start([KILN, "serve", "--data", self.data, "--listen", listen], stderr=log)
+        with open(self.log, "ab") as log:
+            self.process = start([KILN, "serve", "--data", self.data, "--listen", listen, *options], stderr=log, env=env)
         line = self.process.stdout.readline().decode()
         found = re.search(r"http://(\S+)", line)
         assert found, f"kiln serve said {line!r} and {self.log.read_text()}"
@@ -258,6 +271,160 @@ def registry(tmp_path_factory):
     r = Registry(tmp_path_factory.mktemp("registry") / "data")
     yield r
     assert r.close() == 0, r.log.read_text()
+
+
+class Service(Registry):
+    """A running `kiln serve` that builds. Base images come from the session's registry."""
+
+    admin_password = "correct horse battery"
+
+    def __init__(self, data, mirror, listen="127.0.0.1:0", slots=2, options=()):
+        self.mirror = mirror
+        self.options = ["--registry-mirror", f"docker.io=http://{mirror}", "--slots", str(slots), *options]
+        self.description = Description()
+        super().__init__(data, listen, self.options, {"KILN_ADMIN_PASSWORD": self.admin_password})
+
+    def kill(self):
+        """SIGKILL of the server; its embedded worker dies with it."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        """On the same data and address."""
+        super().__init__(self.data, self.host, self.options, {"KILN_ADMIN_PASSWORD": self.admin_password})
+
+    def api(self, method, path, body=None, token=None, basic="admin", raw=None, headers=None, check=True, timeout=60):
+        """One request. `basic` is (name, password), "admin", or None. The answer must be one that the description knows."""
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        elif basic:
+            name, password = ("admin", self.admin_password) if basic == "admin" else basic
+            sent["Authorization"] = "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+        if body is not None:
+            raw, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        c = http.client.HTTPConnection(self.host, timeout=timeout * SLOW)
+        try:
+            c.request(method, path, raw, sent)
+            r = c.getresponse()
+            text = r.read()
+        finally:
+            c.close()
+        if check and path.startswith("/api/"):
+            self.description.check(method, path, r.status, r.headers.get("Content-Type"), text)
+        is_json = "json" in (r.headers.get("Content-Type") or "")
+        return types.SimpleNamespace(status=r.status, headers=r.headers, body=text, json=json.loads(text) if is_json and text else None)
+
+    def ok(self, method, path, body=None, **more):
+        """The JSON of an answer that must be 2xx."""
+        r = self.api(method, path, body, **more)
+        assert 200 <= r.status < 300, f"{method} {path}: {r.status} {r.body[:2000]!r}"
+        return r.json
+
+    def user(self, name, password="a good password", is_admin=False):
+        return self.ok("POST", "/api/v1/users", {"name": name, "password": password, "admin": is_admin})
+
+    def namespace(self, name, **more):
+        return self.ok("POST", "/api/v1/namespaces", {"name": name, **more})
+
+    def repository(self, full, type="PRIVATE", **more):
+        namespace, _, name = full.partition("/")
+        return self.ok("POST", "/api/v1/repositories", {"namespace": namespace, "name": name, "type": type, **more})
+
+    def grant(self, namespace, user, role, repository=""):
+        body = {"role": role, **({"repository": repository} if repository else {})}
+        return self.ok("PUT", f"/api/v1/namespaces/{namespace}/members/{user}", body)
+
+    def bind(self, full, **more):
+        """Builds the repository from kiln's own Git remote."""
+        return self.ok("PUT", f"/api/v1/repositories/{quote(full)}/source", {"provider": "KILN", **more})
+
+    def rule(self, full, pattern="main", tags=("latest",), refType="GIT_BRANCH", **more):
+        body = {"pattern": pattern, "refType": refType, "imageTags": list(tags), **more}
+        return self.ok("POST", f"/api/v1/repositories/{quote(full)}/rules", body)
+
+    def build(self, id):
+        return self.ok("GET", f"/api/v1/builds/{id}")
+
+    def builds(self, full=None, **query):
+        if full:
+            query["repository"] = full
+        return self.ok("GET", "/api/v1/builds?" + urlencode({"limit": 500, **query}))["items"]
+
+    def wait(self, id, *statuses, timeout=120):
+        """The build once it has one of the statuses; all that end it by default."""
+        wanted = statuses or ("SUCCESS", "FAILED", "CANCELED")
+        end = time.monotonic() + timeout * SLOW
+        while True:
+            b = self.build(id)
+            if b["status"] in wanted:
+                return b
+            if b["status"] in ("SUCCESS", "FAILED", "CANCELED") or time.monotonic() > end:
+                pytest.fail(f"build {id} is {b['status']}, not {wanted}: {json.dumps(b, indent=1)}\n{self.text(id)}\n"
+                            f"{self.log.read_text()[-3000:]}")
+            time.sleep(0.05)
+
+    def text(self, id):
+        return self.api("GET", f"/api/v1/builds/{id}/log.txt").body.decode(errors="replace")
+
+    def git_url(self, full, login=("admin", None)):
+        name, password = login
+        return f"http://{name}:{quote(password or self.admin_password)}@{self.host}/git/{full}.git"
+
+    def git(self, tmp_path, full, files=None):
+        """A work tree with a first commit on main, whose remote `origin` is kiln's: Tree."""
+        return Tree(tmp_path / f"tree-{uuid.uuid4().hex[:8]}", self.git_url(full), files)
+
+    def push_build(self, tmp_path, dockerfile, files=None, full=None, **rule):
+        """A new repository with a rule for main, pushed to: the build's id."""
+        if not full:
+            full = f"ns{uuid.uuid4().hex[:10]}/app"
+            self.namespace(full.partition("/")[0])
+            self.repository(full)
+            self.bind(full)
+            self.rule(full, **rule)
+        tree = self.git(tmp_path, full, {"Dockerfile": dockerfile, **(files or {})})
+        tree.push("main")
+        return self.builds(full)[0]["id"]
+
+
+class Tree:
+    """A Git work tree."""
+
+    def __init__(self, path, remote, files=None):
+        self.path = pathlib.Path(path)
+        self.path.mkdir(parents=True)
+        self("init", "-q", "-b", "main")
+        self("remote", "add", "origin", remote)
+        if files:
+            self.commit(files)
+
+    def __call__(self, *args, **more):
+        env = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
+               "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "A",
+               "GIT_COMMITTER_EMAIL": "a@example.org"}
+        return run(["git", *args], env={**env, **more.pop("env", {})}, cwd=self.path, **more)
+
+    def commit(self, files, message="a change"):
+        """Writes the files, commits; the commit's id."""
+        for name, text in files.items():
+            at = self.path / name
+            at.parent.mkdir(parents=True, exist_ok=True)
+            at.write_bytes(text.encode() if isinstance(text, str) else text)
+        self("add", "-A")
+        self("commit", "-q", "--allow-empty", "-m", message)
+        return self("rev-parse", "HEAD").out.strip()
+
+    def push(self, *refs, **more):
+        return self("push", "-q", "origin", *refs, **more)
+
+
+@pytest.fixture
+def service(tmp_path, registry, base):
+    """A server of its own for one test."""
+    s = Service(tmp_path / "service", registry.host)
+    yield s
+    assert s.close() == 0, s.log.read_text()
 
 
 @contextlib.contextmanager

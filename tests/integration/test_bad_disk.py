@@ -112,7 +112,7 @@ def test_full_served(small_disk, tmp_path, context, kiln):
     """A push to a registry whose disk is full fails at both ends; the registry goes on."""
     from conftest import Registry
 
-    k = small_disk("size=6m")
+    k = small_disk("size=8m")
     r = Registry(k.data)
     try:
         c = context("FROM scratch\nCOPY noise /\n", {"noise": os.urandom(12 << 20)})

@@ -102,7 +102,9 @@ def test_bash_completion(kiln, tmp_path):
         return {w.strip() for w in run(["bash", "-c", script], cwd=tmp_path).out.splitlines()}
 
     assert {"build", "run", "inspect", "serve"} <= complete("kiln", "")
-    assert complete("kiln", "bu") == {"build"}
+    assert complete("kiln", "bu") == {"build", "builds"}
+    assert complete("kiln", "rule", "pre") == {"preview"}
+    assert "--image-tag" in complete("kiln", "rule", "create", "--im")
     assert "--platform" in complete("kiln", "build", "--pl")
     assert "--json" in complete("kiln", "inspect", "--") and "--push" not in complete("kiln", "inspect", "--")
     assert {"plain", "json", "tty", "auto"} <= complete("kiln", "build", "--progress", "")

@@ -128,7 +128,7 @@ def test_serve_as_a_user(user, my_context, mine, readable_kiln):
     data = pathlib.Path(user.pw_dir) / "served"
     data.mkdir()
     os.chown(data, user.pw_uid, user.pw_gid)
-    p = start([KILN, "serve", "--data", data, "--listen", "127.0.0.1:0"], user=user)
+    p = start([KILN, "serve", "--data", data, "--listen", "127.0.0.1:0", "--anonymous", "push", "--slots", "0"], user=user)
     try:
         host = p.stdout.readline().decode().split("http://")[1].strip()
         mine.build(my_context("FROM alpine\nLABEL a=b\n"), "--push", tag=f"{host}/x:1", platform="linux/amd64,linux/arm64")
