@@ -23,6 +23,23 @@ struct api_log_names api_log_names_of(const struct pipeline_build *b)
 	return out;
 }
 
+static const char *const streams[] = {
+	[PIPELINE_STDOUT] = "stdout",
+	[PIPELINE_STDERR] = "stderr",
+	[PIPELINE_SYSTEM] = "system",
+};
+
+static struct err *filter_stream(struct api_call *c, struct pipeline_filter *f)
+{
+	struct str name = api_query(c, "stream");
+	for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+		if (str_eq(name, str_of(streams[i])))
+			f->streams = 1u << i;
+	if (!name.len || f->streams)
+		return NULL;
+	return err_coded(ERR_INVALID, "QUERY", NULL, "stream is stdout, stderr or system");
+}
+
 struct err *api_log_filter(struct api_call *c, const struct pipeline_build *b,
 			   struct pipeline_filter *out)
 {
@@ -30,6 +47,7 @@ struct err *api_log_filter(struct api_call *c, const struct pipeline_build *b,
 	uint64_t number = 0;
 	*out = (struct pipeline_filter){ .step = -1 };
 	TRY(api_query_u64(c, "step", MOST_STEP, &number));
+	TRY(filter_stream(c, out));
 	if (step.len)
 		out->step = (int)number;
 	if (!platform.len)
@@ -46,25 +64,14 @@ struct err *api_log_filter(struct api_call *c, const struct pipeline_build *b,
 			 "platform is none of this build");
 }
 
-static const char *stream_name(enum pipeline_stream s)
-{
-	switch (s) {
-	case PIPELINE_STDOUT:
-		return "stdout";
-	case PIPELINE_STDERR:
-		return "stderr";
-	case PIPELINE_SYSTEM:
-		return "system";
-	}
-	return "system";
-}
-
 static void add_line(struct buf *b, const struct api_log_names *names,
 		     const struct pipeline_line *l)
 {
-	struct time_text time = time_rfc3339(l->time_ms * 1000000);
-	buf_printf(b, "{\"n\":%llu,\"time\":\"%s\",\"platform\":", (unsigned long long)l->number,
-		   time.s);
+	struct time_text time = time_rfc3339(l->time_ms / 1000 * 1000000000);
+	time.s[strlen(time.s) - 1] = '\0'; /* seconds; milliseconds follow */
+	buf_printf(b,
+		   "{\"n\":%llu,\"time\":\"%s.%03uZ\",\"platform\":", (unsigned long long)l->number,
+		   time.s, (unsigned)(l->time_ms % 1000));
 	if (l->platform && l->platform <= names->n)
 		json_add_str(b, str_of(names->names[l->platform - 1].s));
 	else
@@ -74,7 +81,8 @@ static void add_line(struct buf *b, const struct api_log_names *names,
 		buf_add_u64(b, l->step);
 	else
 		buf_add(b, STR("null"));
-	buf_printf(b, ",\"stream\":\"%s\",\"text\":", stream_name(l->stream));
+	buf_printf(b, ",\"stream\":\"%s\",\"text\":",
+		   streams[MIN((size_t)l->stream, ARRAY_LEN(streams) - 1)]);
 	json_add_str(b, l->text);
 	buf_add_c(b, '}');
 }

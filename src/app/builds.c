@@ -151,25 +151,66 @@ static void print_lines(const struct invocation *in, json_t *page)
 		follow_print_line(line, option_get(in, "times") != NULL);
 }
 
+/* One document of all pages: the lines as they come, then what the last page says. */
+static void print_json_lines(json_t *page, bool first)
+{
+	json_t *line;
+	size_t i;
+	if (first)
+		printf("{\n  \"lines\": [");
+	json_array_foreach(json_object_get(page, "lines"), i, line)
+	{
+		own_mem char *text = json_text(line);
+		printf("%s\n    %s", first && !i ? "" : ",", text);
+	}
+}
+
+static void print_json_end(json_t *page)
+{
+	const char *key;
+	json_t *v;
+	printf("\n  ]");
+	json_object_foreach(page, key, v)
+	{
+		own_mem char *text = json_text(v);
+		if (strcmp(key, "lines") != 0)
+			printf(",\n  \"%s\": %s", key, text);
+	}
+	printf("\n}\n");
+}
+
+/* Where the page after this one begins; false: there is none. */
+static bool next_page(json_t *page, uint64_t *from)
+{
+	json_t *next = json_object_get(page, "next");
+	if (!json_array_size(json_object_get(page, "lines")) || !json_is_integer(next) ||
+	    (uint64_t)json_integer_value(next) <= *from)
+		return false;
+	*from = (uint64_t)json_integer_value(next);
+	return true;
+}
+
 /* All pages of a log, or of what a search finds. */
 static struct err *print_all(const struct login *l, const struct invocation *in, const char *url)
 {
 	uint64_t from = 0;
-	for (;;) {
+	bool json = option_get(in, "json") != NULL, first = true;
+	own_json page = NULL;
+	do {
 		own_mem char *at = mem_printf("%s%sfrom=%llu", url, strchr(url, '?') ? "&" : "?",
 					      (unsigned long long)from);
-		own_json page = NULL;
+		json_decref(page);
+		page = NULL;
 		TRY(rest_ask(l, "GET", at, NULL, &page));
-		if (option_get(in, "json"))
-			rest_print(in, page, NULL);
+		if (json)
+			print_json_lines(page, first);
 		else
 			print_lines(in, page);
-		json_t *next = json_object_get(page, "next");
-		if (!json_array_size(json_object_get(page, "lines")) || !json_is_integer(next) ||
-		    (uint64_t)json_integer_value(next) <= from)
-			return NULL;
-		from = (uint64_t)json_integer_value(next);
-	}
+		first = false;
+	} while (next_page(page, &from));
+	if (json)
+		print_json_end(page);
+	return NULL;
 }
 
 static struct err *print_once(const struct login *l, const struct invocation *in, const char *url)
@@ -187,6 +228,7 @@ static struct err *builds_logs(const struct invocation *in, struct login *l)
 {
 	struct follow f = { .platform = option_get(in, "platform"),
 			    .step = option_get(in, "step"),
+			    .stream = option_get(in, "stream"),
 			    .times = option_get(in, "times") != NULL,
 			    .json = option_get(in, "json") != NULL };
 	if (option_get(in, "follow") && !option_get(in, "search"))
@@ -201,6 +243,7 @@ static struct err *builds_logs(const struct invocation *in, struct login *l)
 	add_option(&url, in, "ignore-case", "ignoreCase");
 	add_option(&url, in, "platform", "platform");
 	add_option(&url, in, "step", "step");
+	add_option(&url, in, "stream", "stream");
 	add_option(&url, in, "tail", "tail");
 	if (option_get(in, "tail"))
 		return print_once(l, in, url.p);

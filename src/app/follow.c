@@ -246,6 +246,8 @@ struct err *follow_build(const struct login *l, const char *id, const struct fol
 		http_url_add_query(&path, "platform", str_of(f->platform));
 	if (f->step)
 		http_url_add_query(&path, "step", str_of(f->step));
+	if (f->stream)
+		http_url_add_query(&path, "stream", str_of(f->stream));
 	struct following w = { .f = f, .states = json_object() };
 	buf_init(&w.line, EVENT_BYTES);
 	buf_init(&w.data, EVENT_BYTES);

@@ -6,7 +6,7 @@
 #include "codec/json.h"
 
 struct follow {
-	const char *platform, *step; /* NULL: all */
+	const char *platform, *step, *stream; /* NULL: all */
 	bool times, json;
 };
 /* Prints lines and steps to the end of the build, resuming where a connection broke off. NULL when

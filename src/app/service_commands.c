@@ -236,6 +236,8 @@ static const struct option builds_logs_options[] = {
 	{ "follow", 'f', NULL, "print lines as they come, to the end of the build", NULL, false },
 	{ "platform", 0, "P", "of this platform only", NULL, false },
 	{ "step", 0, "N", "of this step only", NULL, false },
+	{ "stream", 0, "NAME", "of this stream only: stdout, stderr, or system for kiln's own",
+	  "stdout|stderr|system", false },
 	{ "tail", 'n', "N", "the last N lines only", NULL, false },
 	{ "search", 0, "TEXT", "lines that contain it", NULL, false },
 	{ "regex", 0, NULL, "the text is a regular expression", NULL, false },

@@ -122,6 +122,18 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
+size_t str_whole_chars(struct str s)
+{
+	for (size_t back = 1; back <= 3 && back < s.len; back++) {
+		unsigned char c = (unsigned char)s.p[s.len - back];
+		if (c < 0x80)
+			break;
+		if (c >= 0xc0)
+			return back < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? s.len - back : s.len;
+	}
+	return s.len;
+}
+
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
 	uint64_t n = 0;

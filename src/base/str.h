@@ -47,6 +47,8 @@ ptrdiff_t str_rchr(struct str s, char c);
 struct str str_cut(struct str *rest, char sep);
 bool str_has_nul(struct str s);
 bool str_is_utf8(struct str s); /* well-formed, no surrogates, at most U+10FFFF */
+/* How long it is without the first bytes of a character that its end cuts. */
+size_t str_whole_chars(struct str s);
 /* A decimal number without sign, at most `max`; false otherwise. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 /* An absolute path without empty, "." and ".." components, by its letters alone. The caller frees

@@ -41,6 +41,26 @@ TEST(text_is_utf8_or_not)
 		EXPECT(str_is_utf8(rows[i].s) == rows[i].ok);
 }
 
+TEST(text_is_cut_between_characters)
+{
+	static const struct {
+		struct str s;
+		size_t whole;
+	} rows[] = {
+		{ STR("abc"), 3 },
+		{ STR("ab\xc3\xa4"), 4 },
+		{ STR("ab\xc3"), 2 },
+		{ STR("ab\xe2\x82\xac"), 5 },
+		{ STR("ab\xe2\x82"), 2 },
+		{ STR("ab\xe2"), 2 },
+		{ STR("a\xf0\x9f\x98"), 1 },
+		{ STR("a\x80\x80\x80"), 4 },
+		{ STR(""), 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		EXPECT(str_whole_chars(rows[i].s) == rows[i].whole);
+}
+
 TEST(numbers_meet_their_bounds)
 {
 	uint64_t n = 7;

@@ -239,7 +239,9 @@ static void batch_done(struct batch *b)
 /* Adds a line, or as much of it as has room in the next line; returns how many bytes. */
 static size_t batch_add(struct batch *b, const struct pipeline_line *line, size_t from)
 {
-	struct str part = str_first(str_skip(line->text, from), LIMIT_LOG_LINE_BYTES);
+	struct str rest = str_skip(line->text, from), part = str_first(rest, LIMIT_LOG_LINE_BYTES);
+	if (part.len < rest.len)
+		part = str_first(part, str_whole_chars(part));
 	b->entries[b->n++] = (struct log_entry){ .at = (uint32_t)b->len,
 						 .len = (uint32_t)part.len,
 						 .time_ms = line->time_ms,
@@ -264,7 +266,8 @@ static void batch_init(struct batch *b, const struct pipeline_line *lines, size_
 {
 	size_t n_entries = 0, len = 0;
 	for (size_t i = 0; i < n; i++) {
-		size_t parts = lines[i].text.len / LIMIT_LOG_LINE_BYTES + 1;
+		/* a part may be three bytes shorter, which begin a character */
+		size_t parts = lines[i].text.len / (LIMIT_LOG_LINE_BYTES - 3) + 1;
 		n_entries += parts;
 		len += lines[i].text.len + parts;
 	}

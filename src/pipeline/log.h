@@ -44,6 +44,7 @@ struct err *pipeline_log_count(struct pipeline_logs *l, const char *record_id, u
 
 struct pipeline_filter {    /* 0 and -1: any */
 	uint32_t platforms; /* bit n: platform n; 0: all */
+	uint32_t streams;   /* bit n: enum pipeline_stream n; 0: all */
 	int step;           /* -1: all */
 };
 /* Lines from number `from` on that pass the filter, at most `n` and some 1 MiB of text; `*next` is

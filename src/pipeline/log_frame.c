@@ -89,6 +89,7 @@ bool log_passes(const struct pipeline_filter *f, const struct log_entry *e)
 	if (!f)
 		return true;
 	return (!f->platforms || f->platforms & platform_bit(e->platform)) &&
+	       (!f->streams || f->streams & (1u << MIN(e->stream, 31))) &&
 	       (f->step < 0 || e->step == f->step);
 }
 

@@ -115,15 +115,19 @@ TEST(text_is_kept_byte_by_byte_and_long_lines_go_on)
 	own(arena) a = arena_open((size_t)64 << 20);
 	own_mem char *big = mem_zalloc(100000);
 	for (size_t i = 0; i < 100000; i++)
-		big[i] = (char)(i * 7);
+		big[i] = (char)(i * 7 & 0x7f);
+	own_mem char *odd = mem_zalloc(16385); /* its 16,384th byte begins a character */
+	for (size_t i = 0; i < 16385; i++)
+		odd[i] = i == 0 ? 'a' : i % 2 ? '\xc3' : '\xa4';
 	struct pipeline_line in[] = { { .text = STR("") },
 				      { .text = str_n("\0\n\xff", 3) },
 				      { .text = str_n(big, 16384) },
 				      { .text = str_n(big, 16385) },
 				      { .text = str_n(big, 100000) },
-				      { .text = STR("last"), .stream = PIPELINE_SYSTEM } };
-	static const size_t lens[] = { 0,     3,     16384, 16384, 1,    16384, 16384,
-				       16384, 16384, 16384, 16384, 1696, 4 };
+				      { .text = STR("last"), .stream = PIPELINE_SYSTEM },
+				      { .text = str_n(odd, 16385) } };
+	static const size_t lens[] = { 0,     3,     16384, 16384, 1, 16384, 16384, 16384,
+				       16384, 16384, 16384, 1696,  4, 16383, 2 };
 	EXPECT_OK(pipeline_log_append(l, ID, in, ARRAY_LEN(in)));
 	EXPECT(in[3].number == 3 && in[4].number == 5 && in[5].number == 12);
 	for (int round = 0; round < 2; round++) {

@@ -238,19 +238,6 @@ static struct oci_platform_text platform_of(const struct worker_report *r,
 	return text;
 }
 
-/* Without the first bytes of a character that is not whole. */
-static size_t whole_chars(struct str s)
-{
-	for (size_t back = 1; back <= 3 && back < s.len; back++) {
-		unsigned char c = (unsigned char)s.p[s.len - back];
-		if (c < 0x80)
-			break;
-		if (c >= 0xc0)
-			return back < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? s.len - back : s.len;
-	}
-	return s.len;
-}
-
 static void emit(struct worker_report *r, const struct graph_step *g, bool is_stderr,
 		 struct str text)
 {
@@ -261,7 +248,7 @@ static void emit(struct worker_report *r, const struct graph_step *g, bool is_st
 static void emit_full(struct worker_report *r, const struct graph_step *g, bool is_stderr,
 		      struct buf *line)
 {
-	size_t n = whole_chars(buf_str(line));
+	size_t n = str_whole_chars(buf_str(line));
 	char rest[4];
 	size_t n_rest = line->len - n;
 	memcpy(rest, line->p + n, n_rest);
