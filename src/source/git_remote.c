@@ -105,7 +105,7 @@ static struct err *way_open(struct source_git *g, const struct source_remote *r,
 	*w = (struct way){ .g = g };
 	TRY(git_address_find(&r->url, r->allow_private, &w->address));
 	bool v6 = strchr(w->address.text, ':') != NULL;
-	if (r->url.scheme != SOURCE_SSH)
+	if (r->url.scheme != SOURCE_SSH && r->url.host[0] != '[') /* an address stays what it is */
 		w->pin = mem_printf("http.curloptResolve=%s:%u:%s%s%s", r->url.host, r->url.port,
 				    v6 ? "[" : "", w->address.text, v6 ? "]" : "");
 	if (r->url.scheme != SOURCE_SSH && r->credential == SOURCE_PASSWORD)
