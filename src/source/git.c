@@ -167,6 +167,14 @@ static const struct {
 	{ "Connection", "SRC_UNREACHABLE", NULL, ERR_UNAVAILABLE },
 };
 
+/* What is wrong with an object tells more than that its pack failed. */
+static int weight(struct str line)
+{
+	return str_starts(line, STR("error: object ")) ? 2
+	       : str_starts(line, STR("fatal: "))      ? 1
+						       : 0;
+}
+
 /* The last line that says something, for people. */
 static struct err *failure(int err_fd, int status)
 {
@@ -178,8 +186,7 @@ static struct err *failure(int err_fd, int status)
 	struct str last = STR(""), rest = str_n(text, got);
 	while (rest.p) {
 		struct str line = str_trim(str_cut(&rest, '\n'));
-		if (line.len && (str_starts(line, STR("fatal: ")) || !last.len ||
-				 !str_starts(last, STR("fatal: "))))
+		if (line.len && weight(line) >= weight(last))
 			last = line;
 	}
 	for (size_t i = 0; i < last.len; i++)
