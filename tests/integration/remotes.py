@@ -43,7 +43,7 @@ class GitHttp(Repositories):
     """git-http-backend. `login` is (name, password) that it wants; `redirect` an address where it sends everybody; `advertise` changes
     what it tells of itself (bytes -> bytes); `certificate` is (certificate, key) for https."""
 
-    def __init__(self, top, login=None, redirect=None, advertise=None, certificate=None):
+    def __init__(self, top, login=None, redirect=None, advertise=None, certificate=None, host="127.0.0.1"):
         super().__init__(top)
         self.login, self.redirect, self.advertise, self.asked = login, redirect, advertise, []
         self.scheme = "https" if certificate else "http"
@@ -55,9 +55,13 @@ class GitHttp(Repositories):
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        self.server = Server((host, 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_port
+        self.host = f"[{host}]" if ":" in host else host
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
@@ -72,7 +76,7 @@ class GitHttp(Repositories):
         self.server.server_close()
 
     def url(self, name):
-        return f"{self.scheme}://127.0.0.1:{self.port}/{name}.git"
+        return f"{self.scheme}://{self.host}:{self.port}/{name}.git"
 
     def answer(self, h):
         self.asked.append((h.command, h.path, dict(h.headers)))
