@@ -50,14 +50,6 @@ void pipeline_leases_drop(struct pipeline *p)
 
 /* ---- what a former process left ---- */
 
-static void copy_id(char *to, size_t size, struct str s)
-{
-	size_t n = MIN(s.len, size - 1);
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = 0;
-}
-
 struct loading {
 	struct pipeline *p;
 	int64_t now_ns;
@@ -68,9 +60,9 @@ static bool see_lease(void *arg, struct db_row *r)
 {
 	struct loading *g = arg;
 	struct pipeline_held_lease *l = mem_new(struct pipeline_held_lease);
-	copy_id(l->id, sizeof(l->id), db_row_text(r, 0));
-	copy_id(l->record_id, sizeof(l->record_id), db_row_text(r, 1));
-	copy_id(l->worker_id, sizeof(l->worker_id), db_row_text(r, 2));
+	pipeline_copy_id(l->id, sizeof(l->id), db_row_text(r, 0));
+	pipeline_copy_id(l->record_id, sizeof(l->record_id), db_row_text(r, 1));
+	pipeline_copy_id(l->worker_id, sizeof(l->worker_id), db_row_text(r, 2));
 	l->cancel = (enum pipeline_lease_cancel)db_row_int(r, 3);
 	/* The wall clock may have been turned while nobody looked. What cannot be right gets the
 	 * whole limit: the worker keeps it too, on a clock that is not turned. */
@@ -158,9 +150,9 @@ static void remember(struct pipeline *p, const struct pipeline_candidate *c,
 {
 	hold(&p->lock);
 	struct pipeline_held_lease *l = mem_new(struct pipeline_held_lease);
-	copy_id(l->id, sizeof(l->id), str_of(lease->id));
-	copy_id(l->record_id, sizeof(l->record_id), str_of(c->record_id));
-	copy_id(l->worker_id, sizeof(l->worker_id), str_of(worker_id));
+	pipeline_copy_id(l->id, sizeof(l->id), str_of(lease->id));
+	pipeline_copy_id(l->record_id, sizeof(l->record_id), str_of(c->record_id));
+	pipeline_copy_id(l->worker_id, sizeof(l->worker_id), str_of(worker_id));
 	struct pipeline_known_worker *w = pipeline_worker_locked(p, worker_id);
 	l->embedded = w && w->embedded;
 	l->namespace_ = mem_strdup(c->namespace_);
@@ -334,7 +326,7 @@ struct err *pipeline_lease_end(struct pipeline *p, const char *lease_id,
 {
 	struct pipeline_after after;
 	char id[40];
-	copy_id(id, sizeof(id), str_of(lease_id));
+	pipeline_copy_id(id, sizeof(id), str_of(lease_id));
 	own(arena) a = arena_open(PIPELINE_BUILD_ARENA_BYTES);
 	pipeline_after_init(&after, p, a);
 	if (why == LEASE_LOST)

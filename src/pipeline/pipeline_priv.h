@@ -76,7 +76,8 @@ bool pipeline_see_int(void *arg, struct db_row *r);                           /*
 struct db_param pipeline_text(const char *s);                                 /* NULL stays NULL */
 struct db_param pipeline_time(int64_t ns);                                    /* 0 becomes NULL */
 const char *pipeline_row_text(struct arena *a, struct db_row *r, int column); /* NULL for NULL */
-int64_t pipeline_now(const struct pipeline *p); /* wall clock, ns since 1970 */
+void pipeline_copy_id(char *to, size_t size, struct str s); /* cut to size - 1 bytes, ends in NUL */
+int64_t pipeline_now(const struct pipeline *p);             /* wall clock, ns since 1970 */
 
 struct err *pipeline_record_load(struct pipeline *p, struct db_tx *tx, struct arena *a,
 				 struct str id, bool *found, struct pipeline_record *out);

@@ -82,6 +82,14 @@ const char *pipeline_row_text(struct arena *a, struct db_row *r, int column)
 	return db_row_is_null(r, column) ? NULL : arena_strdup(a, db_row_text(r, column));
 }
 
+void pipeline_copy_id(char *to, size_t size, struct str s)
+{
+	size_t n = MIN(s.len, size - 1);
+	if (n)
+		memcpy(to, s.p, n);
+	to[n] = 0;
+}
+
 int64_t pipeline_now(const struct pipeline *p)
 {
 	return time_now_unix_ns() + __atomic_load_n(&p->wall_shift_ns, __ATOMIC_RELAXED);

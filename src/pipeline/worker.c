@@ -69,14 +69,6 @@ static size_t platforms_read(struct str text, struct pipeline_worker_platform *o
 	return n;
 }
 
-static void copy_id(char *to, size_t size, struct str s)
-{
-	size_t n = MIN(s.len, size - 1);
-	if (n)
-		memcpy(to, s.p, n);
-	to[n] = 0;
-}
-
 struct loading {
 	struct pipeline *p;
 	struct pipeline_known_worker *list;
@@ -86,7 +78,7 @@ static bool see_worker(void *arg, struct db_row *r)
 {
 	struct loading *l = arg;
 	struct pipeline_known_worker *w = mem_new(struct pipeline_known_worker);
-	copy_id(w->id, sizeof(w->id), db_row_text(r, 0));
+	pipeline_copy_id(w->id, sizeof(w->id), db_row_text(r, 0));
 	w->name = str_dup(db_row_text(r, 1));
 	w->token_id = str_dup(db_row_text(r, 2));
 	w->pool = str_dup(db_row_text(r, 3));
