@@ -1,6 +1,5 @@
 #include "worker/report.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -207,21 +206,6 @@ static void add_line(struct worker_report *r, uint32_t step, const char *platfor
 		now_ms(), step, platform, stream);
 	add_text(&r->out, text);
 	buf_add(&r->out, STR("}\n"));
-}
-
-void worker_report_note(struct worker_report *r, const char *fmt, ...)
-{
-	char *text;
-	va_list ap;
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	va_end(ap);
-	hold(&r->lock);
-	for (struct str rest = str_of(text); rest.p;)
-		add_line(r, 0, "", "system", str_first(str_cut(&rest, '\n'), REPORT_LINE_BYTES));
-	flush(r);
-	free(text);
 }
 
 /* "" when several platforms share the step. */

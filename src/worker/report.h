@@ -16,9 +16,6 @@ OWN_DECLARE(worker_report);
 
 /* For executor_options; `arg` is the report. */
 void worker_report_event(void *arg, const struct executor_event *e);
-/* A line of kiln's own words. */
-void worker_report_note(struct worker_report *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* What became of a platform; the first end counts. */
 void worker_report_pushing(struct worker_report *r, const struct oci_platform *p);
