@@ -161,28 +161,38 @@ TEST(two_uploads_run_side_by_side)
 	stop(&f);
 }
 
+/* Asks for the session until the answer has this status: what other threads do takes its time. */
+static void await_session(struct fixture *f, const char *at, int want)
+{
+	own_mem char *get = mem_printf("GET %s", at);
+	for (int i = 0; i < 3000; i++) {
+		done(raw_answer) a = ask(f, get);
+		if (a.status == want)
+			return;
+		usleep(20000);
+	}
+	EXPECT_STATUS(f, get, want);
+}
+
 TEST(an_upload_goes_on_after_the_client_was_cut_off)
 {
 	struct fixture f;
 	start(&f);
+	enum { SENT = 256 << 10, SIZE = SENT + 2 }; /* what is sent is written, not only buffered */
+	own_mem char *p = mem_zalloc(SIZE);
+	memset(p, 'p', SIZE);
 	own_mem char *at = open_upload(&f, "a");
 	own_mem char *head = mem_printf("PATCH %s HTTP/1.1\r\nHost: a\r\n"
-					"Content-Length: 1000\r\n\r\n01234",
-					at);
+					"Content-Length: %d\r\n\r\n",
+					at, SIZE + 1000);
 	own_fd fd = raw_connect(f.address);
-	EXPECT(raw_say(fd, head));
-	usleep(500000); /* what was not read yet may go with the connection */
+	EXPECT(raw_say(fd, head) && raw_send(fd, p, SENT));
+	await_session(&f, at, 409); /* the request writes */
 	fd_close_own(&fd);
-	own_mem char *get = mem_printf("GET %s", at);
-	for (int i = 0; i < 500; i++) { /* until its end is noticed */
-		done(raw_answer) a = ask(&f, get);
-		if (a.status == 204 && strcmp(raw_header(&a, "Range"), "0-4") == 0)
-			break;
-		usleep(20000);
-	}
-	expect_offset(&f, at, "0-4");
-	own_mem char *tail = mem_printf("?digest=%s", digest_of(STR("0123456")).s);
-	SEND(&f, "PUT", at, tail, "Content-Range: 5-6\r\n", STR("56"), 201);
+	await_session(&f, at, 204); /* its end was noticed */
+	expect_offset(&f, at, "0-262143");
+	own_mem char *tail = mem_printf("?digest=%s", digest_of(str_n(p, SIZE)).s);
+	SEND(&f, "PUT", at, tail, "Content-Range: 262144-262145\r\n", STR("pp"), 201);
 	stop(&f);
 }
 
