@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define WINDOW_MS      30000
 #define CUT_OFF_MS     10000 /* for connections to end once their sockets are shut down */
 #define LISTEN_BACKLOG 1024
+#define TLS_HANDSHAKE  0x16 /* the first byte of a TLS connection, RFC 8446 section 5.1 */
 
 /* ---- connections ---- */
 
@@ -43,6 +45,23 @@ static void link_remove(struct http_server *s, struct link *l)
 	cond_broadcast(&s->wake);
 }
 
+/* A TLS client hello is answered here: libmicrohttpd ends a connection without a word when the first
+ * line has no blank, and clients that fall back to plain HTTP want to be told. */
+static void refuse_tls(int fd)
+{
+	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+				     "Content-Length: 38\r\nConnection: close\r\n\r\n"
+				     "this port speaks plain HTTP, not TLS.\n";
+	char hello[4096];
+	if (recv(fd, hello, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || hello[0] != TLS_HANDSHAKE)
+		return;
+	/* What stays unread at the close would reset the connection and take the answer with it. */
+	while (recv(fd, hello, sizeof(hello), MSG_DONTWAIT) > 0)
+		;
+	(void)!send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_RDWR);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *conn, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -52,6 +71,7 @@ static void on_connection(void *arg, struct MHD_Connection *conn, void **context
 		l->fd = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD)
 				->connect_fd;
 		l->idle_since_ms = time_mono_ms();
+		refuse_tls(l->fd);
 		link_add(s, l);
 		*context = l;
 	} else if (*context) {
@@ -154,6 +174,8 @@ static int bind_one(const struct addrinfo *a)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* Connections come with their first bytes, or after a second without. */
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one));
 	if (a->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0)

@@ -327,6 +327,24 @@ TEST(ambiguous_and_malformed_requests_are_refused)
 	stop(&f);
 }
 
+TEST(a_tls_hello_is_told_that_this_is_plain_http)
+{
+	static const char *const hellos[] = { "\x16\x03\x01\x02no_blank\r\nand more\n",
+					      "\x16\x03\x01\x02 a blank\r\n\r\n",
+					      "\x16\x03\x01\x02no_end_of_line" };
+	struct fixture f;
+	start(&f, NULL);
+	for (int i = 0; i < 100; i++) {
+		own_fd fd = raw_connect(f.address);
+		EXPECT(raw_say(fd, hellos[i % ARRAY_LEN(hellos)]));
+		done(raw_answer) a = raw_read(fd, false);
+		EXPECT(a.status == 400 && strstr(a.body, "plain HTTP"));
+		char more;
+		EXPECT(recv(fd, &more, 1, 0) == 0);
+	}
+	stop(&f);
+}
+
 static bool soon(atomic_uint *n, unsigned want)
 {
 	for (int i = 0; i < 500 && atomic_load(n) != want; i++)
