@@ -78,8 +78,10 @@ static struct err *exists(struct catalog *c, const char *sql, const struct db_pa
 
 struct err *catalog_repository_exists(struct catalog *c, struct str repository, bool *found)
 {
-	return exists(c, "SELECT 1 FROM repository WHERE name = $1", DB_PARAMS(db_text(repository)),
-		      found);
+	return exists(c,
+		      "SELECT 1 FROM repository WHERE name = $1"
+		      " UNION ALL SELECT 1 FROM image_repository WHERE full_name = $1",
+		      DB_PARAMS(db_text(repository)), found);
 }
 
 struct manifest_row {

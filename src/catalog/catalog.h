@@ -50,6 +50,7 @@ struct err *catalog_publish(struct catalog *c, struct str repository,
 			    size_t n_tags, bool link_blobs, struct arena *a,
 			    struct oci_digest **missing, size_t *n_missing);
 
+/* Something was pushed to it, or it was made as an image repository. */
 struct err *catalog_repository_exists(struct catalog *c, struct str repository, bool *found);
 struct err *catalog_tag_get(struct catalog *c, struct str repository, struct str tag, bool *found,
 			    struct catalog_manifest *m);

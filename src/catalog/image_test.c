@@ -110,7 +110,8 @@ TEST(a_namespace_comes_changes_and_goes)
 	EXPECT_OK(catalog_namespace_get(f.c, f.m, str_of(n.id), &found, &n));
 	EXPECT(found);
 	add(&f, "demo", "a", false, false);
-	EXPECT_ERR(catalog_namespace_delete(f.c, STR("demo"), &found), ERR_CONFLICT, "not empty");
+	EXPECT_ERR(catalog_namespace_delete(f.c, STR("demo"), &found), ERR_CONFLICT,
+		   "not empty: it has image repository demo/a");
 	EXPECT_OK(catalog_image_get(f.c, f.m, STR("demo/a"), &found,
 				    &(struct catalog_image_repository){ 0 }));
 	EXPECT_OK(catalog_image_delete(f.c, STR("demo/a"), &found));

@@ -145,18 +145,29 @@ struct err *catalog_namespace_update(struct catalog *c, struct str name, const b
 				 STR_ARG(str_first(name, 200)));
 }
 
+static bool add_name(void *arg, struct db_row *r)
+{
+	struct buf *b = arg;
+	buf_printf(b, "%s" STR_FMT, b->len ? ", " : "", STR_ARG(db_row_text(r, 0)));
+	return true;
+}
+
 static struct err *delete_row(struct db_tx *tx, struct str name, bool *found)
 {
-	bool in_use = false;
-	TRY(db_tx_query(
-		tx,
-		"SELECT 1 WHERE EXISTS (SELECT 1 FROM image_repository WHERE namespace = $1)"
-		" OR EXISTS (SELECT 1 FROM code_source WHERE namespace = $1)",
-		DB_PARAMS(db_text(name)), catalog_see_row, &in_use));
-	if (in_use)
+	done(buf) holds;
+	buf_init(&holds, 4096);
+	TRY(db_tx_query(tx,
+			"SELECT 'image repository ' || full_name FROM image_repository"
+			" WHERE namespace = $1 UNION ALL"
+			" SELECT 'code source ' || namespace || '/' || name FROM code_source"
+			" WHERE namespace = $1 LIMIT 5",
+			DB_PARAMS(db_text(name)), add_name, &holds));
+	if (holds.len)
 		return err_coded(ERR_CONFLICT, "NAMESPACE_NOT_EMPTY",
-				 "Delete its image repositories and code sources first.",
-				 "namespace " STR_FMT " is not empty", STR_ARG(name));
+				 "Delete its image repositories and code sources first:"
+				 " kiln repo delete, kiln source delete.",
+				 "namespace " STR_FMT " is not empty: it has %.*s", STR_ARG(name),
+				 (int)holds.len, holds.p);
 	/* who gets a namespace of this name later does not get the roles of this one */
 	TRY(db_tx_exec(tx, "DELETE FROM role_grant WHERE namespace = $1",
 		       DB_PARAMS(db_text(name))));

@@ -481,6 +481,18 @@ TEST(policy_refuses_with_403)
 	stop(&f);
 }
 
+TEST(a_repository_that_nobody_pushed_to_has_no_tags)
+{
+	struct fixture f;
+	begin(&f, REGISTRY_ANONYMOUS_PULL);
+	repository(&f, "young", false, false);
+	EXPECT_AS(&f, "dev", "GET /v2/demo/young/tags/list", 200,
+		  "{\"name\":\"demo/young\",\"tags\":[]}");
+	EXPECT_AS(&f, "dev", "GET /v2/demo/young/manifests/1", 404, "MANIFEST_UNKNOWN");
+	EXPECT_AS(&f, "eve", "GET /v2/demo/young/tags/list", 403, "DENIED");
+	stop(&f);
+}
+
 TEST(the_catalog_has_what_one_may_see)
 {
 	struct fixture f;
