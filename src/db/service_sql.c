@@ -108,8 +108,9 @@ const char db_source_sql[] =
 	"  event TEXT NOT NULL,"
 	"  outcome TEXT NOT NULL," /* accepted, ignored, refused, failed */
 	"  detail TEXT NOT NULL,"
-	"  changes TEXT NOT NULL," /* JSON: what it says of refs */
-	"  n_builds BIGINT NOT NULL,"
+	"  changes TEXT NOT NULL,"    /* JSON: what it says of refs */
+	"  pusher TEXT NOT NULL,"     /* as the provider names who pushed; '' unknown */
+	"  n_builds BIGINT NOT NULL," /* that were made of it */
 	"  received_ns BIGINT NOT NULL,"
 	"  UNIQUE (source_id, delivery_key));"
 	"CREATE INDEX webhook_delivery_time ON webhook_delivery (source_id, received_ns);";

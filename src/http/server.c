@@ -45,8 +45,8 @@ static void link_remove(struct http_server *s, struct link *l)
 	cond_broadcast(&s->wake);
 }
 
-/* A TLS client hello is answered here: libmicrohttpd ends a connection without a word when the first
- * line has no blank, and clients that fall back to plain HTTP want to be told. */
+/* A TLS client hello is answered here: libmicrohttpd ends a connection without a word when the
+ * first line has no blank, and clients that fall back to plain HTTP want to be told. */
 static void refuse_tls(int fd)
 {
 	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"

@@ -6,6 +6,7 @@
  *    can take the place of a delivery that is still to come, or push others out.
  * 3. What is remembered is bounded by number and age. */
 #include "pipeline/source_priv.h"
+#include "pipeline/trigger_priv.h"
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -15,9 +16,10 @@
 #define KEEP_NS      ((int64_t)30 * 86400 * 1000000000)
 #define CHANGES_KEPT 100 /* refs of a delivery that are remembered by name */
 #define DETAIL_BYTES 1000
+#define TOLD_NS      ((int64_t)600 * 1000000000) /* a change that is seen later has another reason */
 
 struct entry {
-	const char *source_id, *id, *key, *event, *outcome, *detail;
+	const char *source_id, *id, *key, *event, *outcome, *detail, *pusher;
 	char *changes; /* owned */
 };
 
@@ -83,12 +85,13 @@ static struct err *remember(struct pipeline *p, const struct entry *e, bool *is_
 			DB_PARAMS(db_cstr(e->source_id)), take_int, &last_ns));
 	TRY(db_tx_query(tx,
 			"INSERT INTO webhook_delivery (id, source_id, delivery_key, event, outcome,"
-			" detail, changes, n_builds, received_ns)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)"
+			" detail, changes, n_builds, received_ns, pusher)"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)"
 			" ON CONFLICT (source_id, delivery_key) DO NOTHING RETURNING id",
 			DB_PARAMS(db_cstr(e->id), db_cstr(e->source_id), db_cstr(e->key),
 				  db_cstr(e->event), db_cstr(e->outcome), db_cstr(e->detail),
-				  db_cstr(e->changes), db_int(MAX(now_ns, last_ns + 1))),
+				  db_cstr(e->changes), db_int(MAX(now_ns, last_ns + 1)),
+				  db_cstr(e->pusher)),
 			see_row, is_new));
 	if (!*is_new)
 		return NULL;
@@ -160,6 +163,7 @@ static void describe(struct arena *a, const struct source_delivery *d, struct en
 	e->outcome = d->kind == SOURCE_PUSH ? "accepted" : "ignored";
 	e->key = d->key;
 	e->event = d->event;
+	e->pusher = d->pusher ? d->pusher : "";
 	switch (d->kind) {
 	case SOURCE_PUSH:
 		e->detail = d->n_changes ? arena_printf(a, "%zu refs", d->n_changes)
@@ -188,6 +192,7 @@ struct err *pipeline_delivery(struct pipeline *p, struct arena *a, struct str so
 	TRY(pipeline_source_need(p, a, source_id, &row));
 	struct entry e = { .source_id = row.s.id,
 			   .id = arena_strdup(a, str_of(random_id("whd-").s)),
+			   .pusher = "",
 			   .event = source_webhook_event(a, row.s.provider, h) };
 	struct err *bad = read_delivery(p, a, &row, h, body, &d);
 	if (bad) {
@@ -207,6 +212,80 @@ struct err *pipeline_delivery(struct pipeline *p, struct arena *a, struct str so
 		pipeline_source_poke(p, source_id);
 	*duplicate = !is_new;
 	*delivery_id = e.id;
+	return NULL;
+}
+
+/* ---- which delivery told of a change ---- */
+
+static const char *member(struct arena *a, const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+	return text ? arena_strdup(a, str_of(text)) : NULL;
+}
+
+static bool take_told(void *arg, struct db_row *r)
+{
+	struct pipeline_told *l = arg;
+	struct pipeline_told_delivery *d = &l->v[l->n++];
+	own_mem char *text = str_dup(db_row_text(r, 2));
+	json_t *list = json_loads(text, 0, NULL), *c;
+	size_t i;
+	d->id = arena_strdup(l->a, db_row_text(r, 0));
+	d->pusher = arena_strdup(l->a, db_row_text(r, 1));
+	d->n_changes = json_array_size(list);
+	d->changes = arena_new_array(l->a, d->n_changes, struct source_change);
+	json_array_foreach(list, i, c)
+	{
+		d->changes[i].ref = member(l->a, c, "ref");
+		d->changes[i].commit = member(l->a, c, "commit");
+	}
+	json_decref(list);
+	return true;
+}
+
+struct err *pipeline_told_load(struct pipeline *p, struct arena *a, const char *source_id,
+			       struct pipeline_told *out)
+{
+	*out = (struct pipeline_told){ .a = a };
+	return db_query(p->o.db,
+			"SELECT id, pusher, changes FROM webhook_delivery WHERE source_id = $1"
+			" AND outcome = 'accepted' AND received_ns > $2"
+			" ORDER BY received_ns DESC LIMIT $3",
+			DB_PARAMS(db_cstr(source_id), db_int(time_now_unix_ns() - TOLD_NS),
+				  db_int(ARRAY_LEN(out->v))),
+			take_told, out);
+}
+
+/* A delivery without changes says: look at all. One without a commit says less than the remote. */
+static bool tells_of(const struct pipeline_told_delivery *d, const struct source_ref *ref)
+{
+	bool yes = d->n_changes == 0;
+	for (size_t i = 0; i < d->n_changes && !yes; i++) {
+		const struct source_change *c = &d->changes[i];
+		yes = c->ref && strcmp(c->ref, ref->name) == 0 &&
+		      (!c->commit || strcmp(c->commit, ref->commit) == 0 ||
+		       strcmp(c->commit, ref->object) == 0);
+	}
+	return yes;
+}
+
+struct pipeline_told_delivery *pipeline_told_find(struct pipeline_told *l,
+						  const struct source_ref *ref)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (tells_of(&l->v[i], ref))
+			return &l->v[i];
+	return NULL;
+}
+
+struct err *pipeline_told_store(struct db_tx *tx, const struct pipeline_told *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].n_builds)
+			TRY(db_tx_exec(tx,
+				       "UPDATE webhook_delivery SET n_builds = n_builds + $2"
+				       " WHERE id = $1",
+				       DB_PARAMS(db_cstr(l->v[i].id), db_int(l->v[i].n_builds))));
 	return NULL;
 }
 

@@ -423,7 +423,7 @@ static void fill(struct world *w, const char *source, const char *outcome, int64
 		own_mem char *id = mem_printf("%s-%d", outcome, i);
 		EXPECT_OK(db_tx_exec(tx,
 				     "INSERT INTO webhook_delivery VALUES ($1, $2, $1, 'push', $3,"
-				     " '', '[]', 0, $4)",
+				     " '', '[]', '', 0, $4)",
 				     DB_PARAMS(db_cstr(id), db_cstr(source), db_cstr(outcome),
 					       db_int(first_ns + i))));
 	}

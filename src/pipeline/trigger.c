@@ -143,7 +143,8 @@ static struct err *load_targets(struct pipeline_look *k)
 }
 
 static struct err *plan_one(struct pipeline_look *k, const struct pipeline_target *t,
-			    const struct pipeline_rule *rule, const struct source_ref *ref)
+			    const struct pipeline_rule *rule, const struct source_ref *ref,
+			    struct pipeline_told_delivery *told)
 {
 	struct pipeline_planned *n = arena_new(k->a, struct pipeline_planned);
 	if (!rule->enabled)
@@ -153,11 +154,13 @@ static struct err *plan_one(struct pipeline_look *k, const struct pipeline_targe
 	if (!n->r.tags_json)
 		return NULL; /* no match */
 	n->r.b.trigger = "PUSH";
-	n->r.b.actor = k->actor ? k->actor : "";
+	n->r.b.actor = k->actor ? k->actor : told ? told->pusher : "";
 	n->cancels = rule->newer_push == PIPELINE_NEWER_CANCELS;
 	*k->last_planned = n;
 	k->last_planned = &n->next;
 	k->n_planned++;
+	if (told)
+		told->n_builds++;
 	return NULL;
 }
 
@@ -166,10 +169,13 @@ static struct err *plan(struct pipeline_look *k)
 	k->last_planned = &k->planned;
 	if (k->first && !k->own)
 		return NULL;
-	for (size_t i = 0; i < k->n_changed; i++)
+	for (size_t i = 0; i < k->n_changed; i++) {
+		const struct source_ref *ref = k->changed[i];
+		struct pipeline_told_delivery *told = pipeline_told_find(&k->told, ref);
 		for (struct pipeline_target *t = k->targets; t; t = t->next)
 			for (size_t r = 0; r < t->n_rules; r++)
-				TRY(plan_one(k, t, &t->rules[r], k->changed[i]));
+				TRY(plan_one(k, t, &t->rules[r], ref, told));
+	}
 	return NULL;
 }
 
@@ -207,6 +213,7 @@ static struct err *store(struct pipeline_look *k, struct pipeline_after *after)
 		TRY(pipeline_record_newer(k->p, tx, k->a, &n->r, n->cancels, after));
 		TRY(pipeline_record_insert(k->p, tx, k->a, &n->r, after));
 	}
+	TRY(pipeline_told_store(tx, &k->told));
 	return db_tx_commit(tx);
 }
 
@@ -271,8 +278,10 @@ static struct err *look_once(struct pipeline *p, const char *source_id, int64_t 
 	TRY(load_seen(k));
 	TRY(load_now(k));
 	compare(k);
-	if (k->n_changed)
+	if (k->n_changed) {
 		TRY(load_targets(k));
+		TRY(pipeline_told_load(p, a, source_id, &k->told));
+	}
 	TRY(plan(k));
 	TRY(store_and_tell(k));
 	*n_builds = k->n_planned;

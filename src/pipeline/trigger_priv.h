@@ -16,6 +16,26 @@ struct pipeline_planned {
 	bool cancels; /* older builds of the ref */
 	struct pipeline_planned *next;
 };
+
+/* The newest deliveries that were accepted, and the builds that a look makes of what they tell. */
+struct pipeline_told_delivery {
+	const char *id, *pusher; /* pusher: "" unknown */
+	struct source_change *changes;
+	size_t n_changes;
+	size_t n_builds;
+};
+struct pipeline_told {
+	struct arena *a;
+	struct pipeline_told_delivery v[20];
+	size_t n;
+};
+struct err *pipeline_told_load(struct pipeline *p, struct arena *a, const char *source_id,
+			       struct pipeline_told *out);
+/* NULL: nobody told of it. */
+struct pipeline_told_delivery *pipeline_told_find(struct pipeline_told *l,
+						  const struct source_ref *ref);
+struct err *pipeline_told_store(struct db_tx *tx, const struct pipeline_told *l);
+
 struct pipeline_look {
 	struct pipeline *p;
 	struct arena *a;
@@ -30,6 +50,7 @@ struct pipeline_look {
 	struct pipeline_target *targets;
 	struct pipeline_planned *planned, **last_planned;
 	size_t n_planned;
+	struct pipeline_told told;
 };
 
 /* Looks at one source come one after the other. */

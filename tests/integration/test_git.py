@@ -343,6 +343,10 @@ def test_a_hook_finds_what_other_hooks_missed(service, remote):
     source.hook("refs/heads/main", told)
     wanted = {"refs/heads/main": told, "refs/heads/missed": missed, "refs/tags/v1": missed}
     wait_for(lambda: {r: b["commit"] for r, b in source.builds().items() if r in wanted} == wanted)
+    actors = {r: b["actor"] for r, b in source.builds().items() if r in wanted}
+    assert actors == {"refs/heads/main": "mina", "refs/heads/missed": "", "refs/tags/v1": ""}
+    (delivery,) = service.ok("GET", f"/api/v1/sources/{source.id}/deliveries")["items"]
+    assert delivery["builds"] == 1, delivery
     assert set(source.builds()) == before | {*wanted, "refs/heads/old"}
     assert set(refs_of(service, source.full)) == set(wanted)
     # the same hook once more, and one that lies: nothing is built that is not there
