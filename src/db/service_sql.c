@@ -184,6 +184,8 @@ const char db_build_sql[] =
 	"  started_ns BIGINT,"
 	"  ended_ns BIGINT);"
 	"CREATE INDEX build_record_repository ON build_record (repository_id, seq);"
+	/* who sees few repositories is asked about without reading the records */
+	"CREATE INDEX build_record_seq ON build_record (seq, repository_id);"
 	"CREATE INDEX build_record_status ON build_record (status, seq);"
 	"CREATE INDEX build_record_rule ON build_record (rule_id, ref, seq);"
 	"CREATE INDEX build_record_rule_seq ON build_record (rule_id, seq);"
