@@ -132,10 +132,9 @@ static struct err *open_state(struct serve *s, const struct serve_options *o)
 		&(struct registry_server_options){
 			.catalog = s->catalog,
 			.store = s->store,
-			/* an open registry has no logins at all */ .auth =
-				o->anonymous == REGISTRY_ANONYMOUS_PUSH ? NULL : s->auth,
+			.auth = o->anonymous == SERVE_ANONYMOUS_PUSH ? NULL : s->auth,
 			.external_url = o->external_url,
-			.anonymous = o->anonymous },
+			.anonymous_pull = o->anonymous == SERVE_ANONYMOUS_PULL },
 		&s->registry);
 }
 

@@ -3,7 +3,17 @@
 #ifndef KILN_APP_SERVE_H
 #define KILN_APP_SERVE_H
 
-#include "registry/server.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* What may be done without login. */
+enum serve_anonymous {
+	SERVE_ANONYMOUS_PULL, /* pull what is public */
+	SERVE_ANONYMOUS_NONE,
+	SERVE_ANONYMOUS_PUSH, /* all that the registry can do; it has no logins then */
+};
 
 struct serve_options {
 	int data_fd;           /* borrowed; the data directory */
@@ -11,7 +21,7 @@ struct serve_options {
 	const char *listen;    /* "HOST:PORT" */
 	const char
 		*external_url; /* what others reach us by; NULL: http:// and the request's Host */
-	enum registry_anonymous anonymous;
+	enum serve_anonymous anonymous;
 	unsigned slots; /* builds at once of the embedded worker; 0: there is none */
 	bool no_emulation;
 	uint32_t lease_s;            /* of workers; 0: the default */

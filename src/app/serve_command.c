@@ -25,13 +25,12 @@ static const char *listen_address(const struct invocation *in)
 	return given ? given : "127.0.0.1:8080";
 }
 
-static enum registry_anonymous anonymous(const struct invocation *in)
+static enum serve_anonymous anonymous(const struct invocation *in)
 {
 	const char *given = option_get(in, "anonymous");
 	if (given && strcmp(given, "none") == 0)
-		return REGISTRY_ANONYMOUS_NONE;
-	return given && strcmp(given, "push") == 0 ? REGISTRY_ANONYMOUS_PUSH
-						   : REGISTRY_ANONYMOUS_PULL;
+		return SERVE_ANONYMOUS_NONE;
+	return given && strcmp(given, "push") == 0 ? SERVE_ANONYMOUS_PUSH : SERVE_ANONYMOUS_PULL;
 }
 
 static struct err *read_slots(const struct invocation *in, unsigned *out)

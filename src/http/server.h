@@ -68,7 +68,6 @@ struct str http_exchange_query(const struct http_exchange *x);
 struct str http_exchange_header(const struct http_exchange *x, const char *name);
 /* The client's address without port, NUL-terminated: "127.0.0.1", "::1". In the handler only. */
 void http_exchange_remote(const struct http_exchange *x, char *out, size_t size);
-bool http_exchange_has_body(const struct http_exchange *x);
 /* The announced length; false when the body comes in chunks. */
 bool http_exchange_length(const struct http_exchange *x, uint64_t *len);
 /* Memory that goes with the exchange; for the handler and its jobs, which never overlap. */

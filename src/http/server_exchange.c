@@ -309,11 +309,6 @@ void http_exchange_remote(const struct http_exchange *x, char *out, size_t size)
 		snprintf(out, size, "?");
 }
 
-bool http_exchange_has_body(const struct http_exchange *x)
-{
-	return x->has_body;
-}
-
 bool http_exchange_length(const struct http_exchange *x, uint64_t *len)
 {
 	*len = x->length;

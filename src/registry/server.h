@@ -21,14 +21,6 @@
 
 struct registry_server;
 
-/* What may be done without login. */
-enum registry_anonymous {
-	REGISTRY_ANONYMOUS_PULL, /* pull what is public */
-	REGISTRY_ANONYMOUS_NONE,
-	REGISTRY_ANONYMOUS_PUSH, /* also push to any repository of a namespace that is not private,
-				    and pull what is in no namespace */
-};
-
 struct registry_server_options { /* all borrowed, outlives the server */
 	struct catalog *catalog;
 	struct blob_store *store;
@@ -37,7 +29,7 @@ struct registry_server_options { /* all borrowed, outlives the server */
 	 * http:// and the Host of the request, if that is of the loopback; else clients are told
 	 * to log in by Basic. */
 	const char *external_url;
-	enum registry_anonymous anonymous;
+	bool anonymous_pull; /* what is public is for everybody */
 };
 struct err *registry_server_open(const struct registry_server_options *o,
 				 struct registry_server **out);

@@ -209,22 +209,9 @@ static bool scope_allows(const struct auth_scope *s, enum registry_need need)
 	abort();
 }
 
-/* What everybody may who is let in at all. */
-static enum auth_role everybodys_role(struct registry_server *s, struct str repository, bool found,
-				      bool is_public)
-{
-	bool in_namespace = str_chr(repository, '/') >= 0;
-	if (s->o.anonymous != REGISTRY_ANONYMOUS_PUSH)
-		return is_public ? AUTH_VIEW : AUTH_NONE;
-	if (!in_namespace)
-		return AUTH_VIEW;
-	return !found || is_public ? AUTH_DEVELOP : AUTH_NONE;
-}
-
 static bool is_let_in(const struct registry_server *s, const struct auth_principal *who)
 {
-	return who->kind != AUTH_WORKER &&
-	       (who->kind != AUTH_ANONYMOUS || s->o.anonymous != REGISTRY_ANONYMOUS_NONE);
+	return who->kind != AUTH_WORKER && (who->kind != AUTH_ANONYMOUS || s->o.anonymous_pull);
 }
 
 /* The roles that `who` was given and that everybody has. */
@@ -234,7 +221,7 @@ static struct err *roles(struct registry_server *s, const struct auth_principal 
 	bool is_public;
 	TRY(catalog_image_role(s->catalog, s->o.auth, who, repository, &a->found, &is_public,
 			       &a->role));
-	a->everybody = everybodys_role(s, repository, a->found, is_public);
+	a->everybody = is_public ? AUTH_VIEW : AUTH_NONE;
 	a->role = is_let_in(s, who) ? MAX(a->role, a->everybody) : AUTH_NONE;
 	return NULL;
 }
@@ -352,9 +339,7 @@ static struct err *check_nameless(struct registry_call *c, struct http_reply **r
 {
 	bool let_in = c->who.kind != AUTH_WORKER;
 	if (c->who.kind == AUTH_ANONYMOUS && !c->by_token)
-		let_in = c->server->o.anonymous == REGISTRY_ANONYMOUS_PUSH ||
-			 (c->need == REGISTRY_LIST &&
-			  c->server->o.anonymous == REGISTRY_ANONYMOUS_PULL);
+		let_in = c->need == REGISTRY_LIST && c->server->o.anonymous_pull;
 	if (c->by_token && c->need == REGISTRY_LIST)
 		let_in = let_in &&
 			 registry_scope_find(c->scopes, c->n_scopes, STR(REGISTRY_CATALOG_SCOPE));
@@ -400,9 +385,9 @@ bool registry_refuse_early(struct registry_call *c)
 {
 	const struct registry_server_options *o = &c->server->o;
 	bool pulls = c->need == REGISTRY_PULL || c->need == REGISTRY_LIST;
-	if (!o->auth || c->authorization.p || o->anonymous == REGISTRY_ANONYMOUS_PUSH)
+	if (!o->auth || c->authorization.p)
 		return false;
-	if (pulls && o->anonymous == REGISTRY_ANONYMOUS_PULL)
+	if (pulls && o->anonymous_pull)
 		return false;
 	http_answer(c->x, unauthorized(c, NULL));
 	return true;
@@ -427,7 +412,7 @@ bool registry_may_have(struct registry_server *s, struct http_exchange *x, bool 
 	if (!s->o.auth)
 		return true;
 	if (!authorization.p)
-		return open && s->o.anonymous != REGISTRY_ANONYMOUS_NONE;
+		return open && s->o.anonymous_pull;
 	if (!registry_token_of(authorization, &token)) {
 		if (!open || !auth_check_cached(s->o.auth, authorization, &who))
 			return false;

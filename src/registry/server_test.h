@@ -30,7 +30,7 @@ static inline void handle(void *arg, struct http_exchange *x)
 		registry_server_handle(f->registry, x);
 }
 
-static inline void start_with(struct fixture *f, bool auth, enum registry_anonymous anonymous,
+static inline void start_with(struct fixture *f, bool auth, bool anonymous_pull,
 			      const char *external_url)
 {
 	*f = (struct fixture){ .dir_fd = test_tmpdir() };
@@ -44,7 +44,7 @@ static inline void start_with(struct fixture *f, bool auth, enum registry_anonym
 						    .store = f->store,
 						    .auth = f->auth,
 						    .external_url = external_url,
-						    .anonymous = anonymous };
+						    .anonymous_pull = anonymous_pull };
 	EXPECT_OK(registry_server_open(&registry, &f->registry));
 	EXPECT_OK(pool_open("test", 4, &f->pool));
 	struct http_server_options o = {
@@ -56,7 +56,7 @@ static inline void start_with(struct fixture *f, bool auth, enum registry_anonym
 
 static inline void start(struct fixture *f)
 {
-	start_with(f, false, REGISTRY_ANONYMOUS_PULL, NULL);
+	start_with(f, false, true, NULL);
 }
 
 static inline void stop(struct fixture *f)
