@@ -444,6 +444,20 @@ def base(registry, tmp_path_factory):
     return f"{registry.host}/library/alpine"
 
 
+@pytest.fixture(scope="session")
+def later():
+    """later("crane"): the path of a program that only Debian's next release has."""
+    def get(package):
+        if shutil.which(package):
+            return shutil.which(package)
+        with locked(CACHE.parent / f".{CACHE.name}-later.lock"):
+            r = run([ROOT / "tools" / "later-program", package, CACHE / f"later-{package}"], code=None, timeout=300)
+        if r.code:
+            pytest.skip(f"Debian's next release has no {package} that runs here: {r.err.strip()[-200:]}")
+        return r.out.strip()
+    return get
+
+
 @pytest.fixture
 def small_disk(tmp_path, base):
     """small_disk("size=64m"): a Kiln whose data directory is a small file system of its own, with these options of tmpfs."""

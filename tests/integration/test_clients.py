@@ -220,12 +220,29 @@ def test_containerd_pushes(ctr, registry, image):
     assert digest_of(registry, name) == digest_of(registry, image)
 
 
-@pytest.mark.skipif(not shutil.which("crane"), reason="crane is not packaged by Debian 12")
-def test_crane(registry, image):
-    run(["crane", "validate", "--insecure", "--remote", image], timeout=120)
+def test_crane(registry, image, later):
+    crane = later("crane")
+    run([crane, "validate", "--insecure", "--remote", image], timeout=120)
     name = f"{registry.host}/clients/{uuid.uuid4().hex}:from-crane"
-    run(["crane", "copy", "--insecure", image, name], timeout=120)
-    assert run(["crane", "digest", "--insecure", name]).out.strip() == digest_of(registry, image)[0]
+    run([crane, "copy", "--insecure", image, name], timeout=120)
+    assert run([crane, "digest", "--insecure", name]).out.strip() == digest_of(registry, image)[0]
+    assert run([crane, "ls", "--insecure", name.rsplit(":", 1)[0]]).out.split() == ["from-crane"]
+
+
+def test_oras(registry, image, later, tmp_path):
+    """Artifacts, and what refers to an image."""
+    oras = later("oras")
+    (tmp_path / "notes.txt").write_text("kiln\n")
+    run([oras, "attach", "--plain-http", "--artifact-type", "application/vnd.kiln.notes", image, "notes.txt:text/plain"],
+        cwd=tmp_path, timeout=120)
+    listed = run([oras, "discover", "--plain-http", "--format", "json", image], timeout=120).json()
+    (found,) = listed.get("referrers") or listed["manifests"]
+    assert found["artifactType"] == "application/vnd.kiln.notes"
+    run([oras, "pull", "--plain-http", "-o", tmp_path / "out", f"{image.rsplit(':', 1)[0]}@{found['digest']}"], timeout=120)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "kiln\n"
+    name = f"{registry.host}/clients/{uuid.uuid4().hex}:from-oras"
+    run([oras, "copy", "--from-plain-http", "--to-plain-http", "-r", image, name], timeout=120)
+    assert digest_of(registry, name) == digest_of(registry, image)
 
 
 def test_health(registry):

@@ -588,6 +588,28 @@ def test_docker_logs_in(service, world, tmp_path):
     docker("manifest", "inspect", "--insecure", f"{service.host}/{world.public}:1")
 
 
+def test_crane_logs_in(service, world, later, tmp_path):
+    """By password and by token: lists, copies where it may, and sees of others what everybody does."""
+    crane, env = later("crane"), {"DOCKER_CONFIG": str(tmp_path / "docker")}
+    secret, _ = kiln_token(service, ("m-develop", PASSWORD), tmp_path=tmp_path)
+
+    def cr(*args, code=0, **more):
+        r = run([crane, *args, "--insecure"], env=env, code=None, **more)
+        assert (r.code == 0) == (code == 0), r
+        return r
+
+    private, public = (f"{service.host}/{name}" for name in (world.private, world.public))
+    assert cr("digest", f"{public}:1").out.strip() == world.digest
+    assert "UNAUTHORIZED" in cr("digest", f"{private}:1", code=1).err
+    for word in (PASSWORD, secret):
+        run([crane, "auth", "login", service.host, "-u", "m-develop", "--password-stdin"], env=env, input=word)
+        assert cr("ls", private).out.split()[0] == "1"
+        cr("copy", f"{public}:1", f"{private}:by-crane")
+        assert cr("digest", f"{private}:by-crane").out.strip() == world.digest
+        run([crane, "auth", "logout", service.host], env=env)
+    assert "UNAUTHORIZED" in cr("digest", f"{private}:1", code=1).err
+
+
 def test_trap_15_a_change_of_rights_is_for_tokens_that_are_out_too(service, world, tmp_path):
     """At once: the roles, the user, the token that a token was got with, and the repository's type."""
     login, scope = ("changed", PASSWORD), repository_scope("team/changing", PUSH)
