@@ -127,6 +127,7 @@ static struct err *read_registry(struct job *j, json_t *lease)
 static struct err *read_lease(struct job *j, json_t *lease)
 {
 	j->id = text_of(j, lease, "id");
+	j->request.origin = text_of(j, lease, "repositoryId");
 	j->dockerfile = STR("Dockerfile");
 	j->time_limit_s = 86400;
 	TRY(json_get_str(lease, "dockerfile", &j->dockerfile));

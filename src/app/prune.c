@@ -62,6 +62,7 @@ static struct err *prune(const char *path)
 	TRY(layer_store_clear(s->fd));
 	TRY(fd_remove_tree(s->fd, "contexts"));
 	TRY(db_exec(s->db, "DELETE FROM step_cache", DB_NO_PARAMS));
+	TRY(db_exec(s->db, "DELETE FROM copied_tree", DB_NO_PARAMS));
 	struct candidates c = { .catalog = s->catalog };
 	struct err *e = remove_blobs(s, &c, &freed);
 	free(c.v);

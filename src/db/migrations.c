@@ -75,6 +75,15 @@ static const char step_cache_sql[] = "CREATE TABLE step_cache ("
 /* what the programs in a layer are built for, a JSON array; NULL: there are none */
 static const char programs_sql[] = "ALTER TABLE step_cache ADD COLUMN programs TEXT;";
 
+/* what a COPY took from a build context, so that its next miss can name what changed */
+static const char copied_sql[] =
+	"CREATE TABLE copied_tree ("
+	"  key TEXT PRIMARY KEY," /* SHA-256 of the origin, a line feed, the step's inputs */
+	"  tree TEXT NOT NULL," /* per entry: 16 hexadecimal digits, a blank, the path, a line feed
+				 */
+	"  used_ns BIGINT NOT NULL);"
+	"CREATE INDEX copied_tree_used ON copied_tree (used_ns);";
+
 const struct db_migration db_migrations[] = {
 	{ "0001 repositories", catalog_sql },
 	{ "0002 step cache", step_cache_sql },
@@ -83,6 +92,7 @@ const struct db_migration db_migrations[] = {
 	{ "0005 namespaces and image repositories", db_namespace_sql },
 	{ "0006 code sources", db_source_sql },
 	{ "0007 build rules, builds, workers", db_build_sql },
+	{ "0008 files of a copy", copied_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

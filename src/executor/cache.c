@@ -25,13 +25,9 @@ struct sha256_sum exec_key(const struct exec *x, const char *kind,
 	return sum;
 }
 
-struct key_text {
-	char s[2 * SHA256_BYTES + 1];
-};
-
-static struct key_text key_text(const struct sha256_sum *key)
+struct exec_key_text exec_key_text(const struct sha256_sum *key)
 {
-	struct key_text t;
+	struct exec_key_text t;
 	hex_encode(key->b, sizeof(key->b), t.s);
 	return t;
 }
@@ -90,7 +86,7 @@ static bool read_record(void *arg, struct db_row *row)
 
 static struct err *get_local(struct exec *x, const struct sha256_sum *key, struct lookup *l)
 {
-	struct key_text text = key_text(key);
+	struct exec_key_text text = exec_key_text(key);
 	TRY(db_query(
 		x->o->db,
 		"SELECT kind, diff_id, blob_digest, media_type, blob_size, created_ns, inputs, programs FROM step_cache WHERE key = $1",
@@ -182,44 +178,6 @@ struct err *exec_layer_fetch(struct exec *x, struct exec_layer *l)
 	return NULL;
 }
 
-/* --- why ------------------------------------------------------------------------------------ */
-
-static bool see_any(void *arg, struct db_row *row)
-{
-	*(bool *)arg = true;
-	return false;
-}
-
-static bool ran_before(struct exec *x, const struct exec_step *s)
-{
-	bool any = false;
-	struct key_text key = key_text(&s->key);
-	/* Asked for the first steps that miss only; what it tells is not worth an index. */
-	err_free(db_query(x->o->db,
-			  "SELECT 1 FROM step_cache WHERE inputs = $1 AND key <> $2 LIMIT 1",
-			  DB_PARAMS(db_cstr(s->g->inputs), db_cstr(key.s)), see_any, &any));
-	return any;
-}
-
-const char *exec_reason(struct exec *x, const struct exec_step *s)
-{
-	const struct graph_step *g = s->g;
-	if (s->reason)
-		return s->reason;
-	if (s->cached)
-		return s->layer && s->layer->remote ? "cached in the server: same inputs"
-						    : "cached: same inputs";
-	if (x->r->no_cache)
-		return "not cached: --no-cache";
-	if (g->parent && !x->steps[g->parent->index].cached)
-		return "the step before it was run again";
-	if (g->kind == GRAPH_COPY && g->copy.from && !x->steps[g->copy.from->index].cached)
-		return "the stage it copies from was built again";
-	if (!ran_before(x, s))
-		return "instruction changed, or never run";
-	return g->kind == GRAPH_COPY ? "files changed" : "no earlier run with this parent";
-}
-
 /* --- remembering ---------------------------------------------------------------------------- */
 
 static void add_record(struct exec *x, const struct sha256_sum *key, const char *kind, char *inputs,
@@ -241,7 +199,7 @@ void exec_cache_put(struct exec *x, const struct sha256_sum *key, const char *ki
 void exec_cache_put_alias(struct exec *x, const struct sha256_sum *alias,
 			  const struct sha256_sum *key)
 {
-	add_record(x, alias, "alias", mem_strdup(key_text(key).s), NULL);
+	add_record(x, alias, "alias", mem_strdup(exec_key_text(key).s), NULL);
 }
 
 static struct err *store(struct db_tx *tx, const struct exec_record *r, int64_t now_ns)
@@ -253,7 +211,7 @@ static struct err *store(struct db_tx *tx, const struct exec_record *r, int64_t 
 		"blob_digest = excluded.blob_digest, media_type = excluded.media_type, blob_size = excluded.blob_size, "
 		"created_ns = excluded.created_ns, inputs = excluded.inputs, used_ns = excluded.used_ns, "
 		"programs = excluded.programs";
-	struct key_text key = key_text(&r->key);
+	struct exec_key_text key = exec_key_text(&r->key);
 	const struct exec_layer *l = r->layer;
 	bool blob = l && !l->empty;
 	struct oci_digest_text diff_id = { "" }, digest = { "" };
@@ -279,6 +237,7 @@ static struct err *store_all(struct exec *x, const struct exec_record *list)
 	int64_t now_ns = time_now_unix_ns();
 	for (const struct exec_record *r = list; r; r = r->next)
 		TRY(store(tx, r, now_ns));
+	TRY(exec_why_store(x, tx, now_ns));
 	return db_tx_commit(tx);
 }
 

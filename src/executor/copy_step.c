@@ -20,7 +20,8 @@ struct exec_match {
 	struct source_match *v;
 	struct sha256_sum *digests;
 	size_t n;
-	struct err *failed; /* owned */
+	struct source_prints prints; /* of all; empty when nobody asks for reasons */
+	struct err *failed;          /* owned */
 	struct exec_match *next;
 };
 
@@ -28,6 +29,7 @@ void exec_matches_free(struct exec_match *m)
 {
 	while (m) {
 		struct exec_match *next = m->next;
+		free(m->prints.v);
 		arena_free(m->a);
 		err_free(m->failed);
 		free(m);
@@ -44,6 +46,7 @@ struct copy_job {
 	struct copy_request request;
 	struct copy_facts *facts;
 	struct sha256_sum content;
+	struct source_prints prints; /* of what it takes from the context */
 };
 
 static void job_free(struct copy_job *j)
@@ -53,6 +56,7 @@ static void job_free(struct copy_job *j)
 	fd_close_own(&j->p.below_fd);
 	source_tree_free(j->tree);
 	fd_close_own(&j->tree_fd);
+	free(j->prints.v);
 	arena_free(j->a);
 	free(j);
 }
@@ -80,12 +84,14 @@ static struct err *at_line(struct exec *x, const struct graph_step *g, struct er
 
 static struct err *match_and_hash(struct exec *x, struct source_tree *tree, struct arena *a,
 				  struct str source, bool with_owner, struct source_match **v,
-				  struct sha256_sum **digests, size_t *n)
+				  struct sha256_sum **digests, size_t *n,
+				  struct source_prints *prints)
 {
 	TRY(source_tree_match(tree, a, source, v, n));
 	*digests = arena_new_array(a, *n, struct sha256_sum);
 	for (size_t i = 0; i < *n; i++)
-		TRY(source_tree_digest(tree, (*v)[i].path, with_owner, x->threads, &(*digests)[i]));
+		TRY(source_tree_digest(tree, (*v)[i].path, with_owner, x->threads, prints,
+				       &(*digests)[i]));
 	return NULL;
 }
 
@@ -119,13 +125,14 @@ static struct err *context_match(struct exec *x, const struct graph_step *g, str
 		m = mem_new(struct exec_match);
 		m->source = source;
 		m->a = arena_open(ARENA_BYTES);
+		m->prints.a = m->a;
 		m->next = x->matches;
 		x->matches = m;
 		mutex_unlock(&x->lock);
 		own(source_tree) tree = source_tree_open(x->r->context_fd, "the build context",
 							 x->ignore, x->hashes);
-		struct err *e =
-			match_and_hash(x, tree, m->a, source, false, &m->v, &m->digests, &m->n);
+		struct err *e = match_and_hash(x, tree, m->a, source, false, &m->v, &m->digests,
+					       &m->n, x->r->origin ? &m->prints : NULL);
 		if (!e && !m->n)
 			warn_no_match(x, g, source);
 		hold(&x->lock);
@@ -174,8 +181,13 @@ static struct err *add_source(struct exec *x, struct copy_job *j, struct source_
 		v = m->v;
 		digests = m->digests;
 		n = m->n;
+		for (size_t i = 0; i < m->prints.n; i++) {
+			mem_reserve_one(j->prints.v, j->prints.n, j->prints.cap);
+			j->prints.v[j->prints.n++] = m->prints.v[i];
+		}
 	} else {
-		TRY(match_and_hash(x, j->tree, j->a, source, g->copy.keep_owner, &v, &digests, &n));
+		TRY(match_and_hash(x, j->tree, j->a, source, g->copy.keep_owner, &v, &digests, &n,
+				   NULL));
 	}
 	for (size_t i = 0; i < n; i++)
 		list_add(j, l, &(struct copy_source){ .tree = j->tree, .match = v[i] },
@@ -418,6 +430,8 @@ struct err *exec_copy_step(struct exec *x, struct exec_step *s)
 		TRY(exec_cache_get(x, &s->key, &s->cached, &s->layer));
 	if (s->cached)
 		return NULL;
+	if (j->prints.n)
+		exec_why_copied(x, s, j->prints.v, j->prints.n);
 	exec_started(x, g);
 	if (!j->request.n_sources) /* a pattern that matched nothing: not even the destination is
 				      made */

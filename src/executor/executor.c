@@ -503,6 +503,7 @@ static void exec_done(struct exec *x)
 	exec_matches_free(x->matches);
 	exec_stubs_free(x->stubs);
 	exec_records_free(x->records);
+	exec_why_free(x->whys);
 	sandbox_free(x->sandbox);
 	squeeze_pool_free(x->squeeze);
 	layer_store_free(x->layer_store);

@@ -96,6 +96,9 @@ struct executor_request {
 	struct str ignore;
 	const char
 		*context_id; /* names the context for the cache of file digests; NULL: not kept */
+	/* names what the context is a version of, so that a step that missed can tell which files
+	 * changed since the last one; NULL: that is not told */
+	const char *origin;
 	const struct oci_platform *targets;
 	size_t n_targets;
 	const struct graph_arg *args;

@@ -40,8 +40,9 @@ struct exec_step {
 	struct exec_layer *layer; /* NULL: a base image */
 	size_t waits;             /* parents and sources not through */
 	bool cached;
-	bool told;          /* the observer knows the layer's digest */
-	const char *reason; /* static; NULL: not known */
+	bool told;                  /* the observer knows the layer's digest */
+	const char *reason;         /* static; NULL: not known */
+	const struct exec_why *why; /* of a COPY that missed; NULL: nothing is known */
 };
 
 /* What became of a target, with keep_going. */
@@ -60,6 +61,9 @@ struct exec_record {
 	const struct exec_layer *layer; /* NULL: an alias */
 	struct exec_record *next;
 };
+
+/* What is said of a COPY that missed. */
+struct exec_why;
 
 /* One source of a COPY in the build context, matched and hashed once for all platforms. */
 struct exec_match;
@@ -91,6 +95,7 @@ struct exec {
 	struct exec_layer *layers;   /* all, owned */
 	struct exec_match *matches;  /* owned */
 	struct exec_record *records; /* owned */
+	struct exec_why *whys;       /* owned */
 	struct exec_stubs *stubs;    /* owned */
 	uint64_t last_flush_mono_ms;
 	bool sandbox_opening;
@@ -114,6 +119,10 @@ void exec_packed(struct exec *x, const struct graph_step *g);
 void exec_started(struct exec *x, const struct graph_step *g);
 
 /* --- cache.c: step key -> layer ------------------------------------------------------------- */
+struct exec_key_text {
+	char s[2 * SHA256_BYTES + 1];
+};
+struct exec_key_text exec_key_text(const struct sha256_sum *key);
 struct sha256_sum exec_key(const struct exec *x, const char *kind,
 			   const struct sha256_sum *const *parts, size_t n);
 /* Looks a key up, through an alias too; `*found` only if the blob is there. Makes the layer. */
@@ -132,8 +141,15 @@ struct err *exec_cache_flush(struct exec *x);
 void exec_records_free(struct exec_record *list);
 /* Brings a layer that only the server has into the blob store. */
 struct err *exec_layer_fetch(struct exec *x, struct exec_layer *l);
-/* Why the cache had the step or not; static text. */
+
+/* --- why.c: why the cache had a step or not ------------------------------------------------- */
+/* Valid as long as the build. */
 const char *exec_reason(struct exec *x, const struct exec_step *s);
+/* A COPY misses that takes these from the context of `origin`. */
+void exec_why_copied(struct exec *x, struct exec_step *s, const struct source_print *v, size_t n);
+/* With what exec_cache_flush() stores. */
+struct err *exec_why_store(struct exec *x, struct db_tx *tx, int64_t now_ns);
+void exec_why_free(struct exec_why *list);
 
 /* --- chain.c: layers below a step ----------------------------------------------------------- */
 struct exec_layer *exec_layer_new(struct exec *x);

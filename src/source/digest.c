@@ -18,6 +18,7 @@ struct file {
 	char *tree_path; /* arena */
 	struct file_state state;
 	struct sha256_sum sum;
+	size_t nth; /* of the prints */
 	bool known;
 };
 
@@ -28,7 +29,8 @@ struct digest {
 	int64_t started_unix_ns;
 	struct sha256 h; /* over the entries, then the files' digests */
 	size_t path_bytes;
-	struct file **files; /* owned array */
+	struct source_prints *prints; /* borrowed; NULL: not wanted */
+	struct file **files;          /* owned array */
 	size_t n, cap;
 	struct mutex lock; /* guards the two below */
 	size_t next;
@@ -40,6 +42,27 @@ static void add_field(struct digest *d, const void *p, size_t len)
 	uint64_t n = len;
 	sha256_update(&d->h, &n, sizeof(n));
 	sha256_update(&d->h, p, len);
+}
+
+/* FNV-1a: who could make two prints meet would only hide a file from a list of names. */
+static uint64_t mix(uint64_t print, const void *p, size_t len)
+{
+	const unsigned char *b = p;
+	for (size_t i = 0; i < len; i++)
+		print = (print ^ b[i]) * 0x100000001b3;
+	return print;
+}
+
+static void add_print(struct source_prints *to, const struct source_entry *s, const void *meta,
+		      size_t len)
+{
+	const char *link = s->e.link ? s->e.link : "";
+	uint64_t print = mix(mix(0xcbf29ce484222325, meta, len), link, strlen(link));
+	mem_reserve_one(to->v, to->n, to->cap);
+	to->v[to->n++] = (struct source_print){
+		.path = arena_printf(to->a, "%s%s", s->tree_path, s->e.type == TAR_DIR ? "/" : ""),
+		.print = print,
+	};
 }
 
 static struct err *digest_entry(void *arg, const struct source_entry *s, const struct stat *st)
@@ -63,6 +86,8 @@ static struct err *digest_entry(void *arg, const struct source_entry *s, const s
 	add_field(d, e->path, strlen(e->path));
 	add_field(d, &meta, sizeof(meta));
 	add_field(d, e->link ? e->link : "", e->link ? strlen(e->link) : 0);
+	if (d->prints)
+		add_print(d->prints, s, &meta, sizeof(meta));
 	if (e->type != TAR_FILE)
 		return NULL;
 	d->path_bytes += strlen(s->tree_path);
@@ -72,6 +97,7 @@ static struct err *digest_entry(void *arg, const struct source_entry *s, const s
 	struct file *f = arena_new(d->a, struct file);
 	f->tree_path = arena_strdup(d->a, str_of(s->tree_path));
 	f->state = file_state_of(st);
+	f->nth = d->prints ? d->prints->n - 1 : 0;
 	f->known = d->t->cache && !d->with_owner && hash_cache_get(d->t->cache, &f->state, &f->sum);
 	mem_reserve_one(d->files, d->n, d->cap);
 	d->files[d->n++] = f;
@@ -170,10 +196,23 @@ static struct err *hash_all(struct digest *d, unsigned n_threads)
 	return move(d->failed);
 }
 
-struct err *source_tree_digest(struct source_tree *t, const char *path, bool with_owner,
-			       unsigned threads, struct sha256_sum *out)
+static void add_sums(struct digest *d)
 {
-	struct digest d = { .t = t, .with_owner = with_owner };
+	for (size_t i = 0; i < d->n; i++) {
+		const struct file *f = d->files[i];
+		sha256_update(&d->h, f->sum.b, sizeof(f->sum.b));
+		if (d->prints) {
+			uint64_t *print = &d->prints->v[f->nth].print;
+			*print = mix(*print, f->sum.b, sizeof(f->sum.b));
+		}
+	}
+}
+
+struct err *source_tree_digest(struct source_tree *t, const char *path, bool with_owner,
+			       unsigned threads, struct source_prints *prints,
+			       struct sha256_sum *out)
+{
+	struct digest d = { .t = t, .with_owner = with_owner, .prints = prints };
 	d.started_unix_ns = time_now_unix_ns();
 	d.a = arena_open(ARENA_BYTES);
 	mutex_init(&d.lock);
@@ -181,8 +220,8 @@ struct err *source_tree_digest(struct source_tree *t, const char *path, bool wit
 	struct err *e = tree_walk(t, path, digest_entry, &d);
 	if (!e)
 		e = hash_all(&d, threads);
-	for (size_t i = 0; i < d.n && !e; i++)
-		sha256_update(&d.h, d.files[i]->sum.b, sizeof(d.files[i]->sum.b));
+	if (!e)
+		add_sums(&d);
 	if (!e)
 		*out = sha256_final(&d.h);
 	sha256_done(&d.h);

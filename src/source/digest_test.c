@@ -16,7 +16,7 @@ static struct sha256_sum digest(int root, const char *path, bool with_owner, uns
 {
 	struct sha256_sum sum;
 	own(source_tree) t = source_tree_open(root, "the build context", NULL, cache);
-	EXPECT_OK(source_tree_digest(t, path, with_owner, threads, &sum));
+	EXPECT_OK(source_tree_digest(t, path, with_owner, threads, NULL, &sum));
 	return sum;
 }
 
@@ -173,12 +173,13 @@ TEST(digest_fails_with_the_file_it_cannot_read)
 	own_fd root = test_tmpdir();
 	struct sha256_sum sum;
 	own(source_tree) t = source_tree_open(root, "the build context", NULL, NULL);
-	EXPECT_ERR(source_tree_digest(t, "nothing", false, 4, &sum), ERR_NOT_FOUND, "nothing");
+	EXPECT_ERR(source_tree_digest(t, "nothing", false, 4, NULL, &sum), ERR_NOT_FOUND,
+		   "nothing");
 	if (geteuid() == 0)
 		return;
 	put_file(root, "secret", "x");
 	EXPECT(fchmodat(root, "secret", 0, 0) == 0);
-	EXPECT_ERR(source_tree_digest(t, "", false, 4, &sum), ERR_DENIED, "secret");
+	EXPECT_ERR(source_tree_digest(t, "", false, 4, NULL, &sum), ERR_DENIED, "secret");
 }
 
 /* --- the cache ------------------------------------------------------------------------------ */
@@ -343,4 +344,38 @@ TEST(hash_cache_forgets_files_that_are_gone)
 	own(source_hash_cache) last = NULL;
 	EXPECT_OK(source_hash_cache_open(dir, "h", &last));
 	EXPECT(cached(last, &a, 'a') && !cached(last, &gone, 'g'));
+}
+
+/* --- prints --------------------------------------------------------------------------------- */
+
+static struct source_prints prints(int root, struct arena *a)
+{
+	struct source_prints out = { .a = a };
+	struct sha256_sum with, without = digest(root, "d", false, 2, NULL);
+	own(source_tree) t = source_tree_open(root, "the build context", NULL, NULL);
+	EXPECT_OK(source_tree_digest(t, "d", false, 2, &out, &with));
+	EXPECT(same(with, without));
+	return out;
+}
+
+TEST(prints_tell_which_entry_changed)
+{
+	static const char *const paths[] = { "d/",  "d/a",    "d/b",    "d/empty/",
+					     "d/l", "d/sub/", "d/sub/c" };
+	own(arena) a = arena_open(1 << 20);
+	own_fd root = test_tmpdir();
+	fill(root);
+	struct source_prints before = prints(root, a);
+	put_file(root, "d/sub/c", "four");
+	EXPECT(fchmodat(root, "d/b", 0755, 0) == 0);
+	struct source_prints after = prints(root, a);
+	EXPECT(before.n == ARRAY_LEN(paths) && after.n == before.n);
+	for (size_t i = 0; i < before.n; i++) {
+		EXPECT_STR(str_of(before.v[i].path), paths[i]);
+		bool changed = before.v[i].print != after.v[i].print;
+		EXPECT(changed ==
+		       (strcmp(paths[i], "d/sub/c") == 0 || strcmp(paths[i], "d/b") == 0));
+	}
+	free(before.v);
+	free(after.v);
 }

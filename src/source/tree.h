@@ -55,11 +55,23 @@ struct err *source_tree_walk(struct source_tree *t, const char *path,
 			     void *arg);
 /* Opens a walked file for reading (no link followed at the end). */
 struct err *source_tree_open_file(struct source_tree *t, const char *tree_path, int *fd);
+/* One entry of what COPY would take: `print` differs, but for one case in 2^64, when its type,
+ * mode, link target or bytes do. */
+struct source_print {
+	const char *path; /* from the tree's root; of a directory with "/" at its end */
+	uint64_t print;
+};
+struct source_prints {
+	struct arena *a;        /* borrowed; holds the paths */
+	struct source_print *v; /* owned */
+	size_t n, cap;
+};
 /* Content of what COPY would take from `path`: types, names, modes, link targets, bytes, owners and
  * xattrs if `with_owner`; neither times nor inode numbers. Files are hashed on up to `threads`
- * threads. */
+ * threads. Adds each entry to `prints` (NULL: not wanted), in the order of the walk. */
 struct err *source_tree_digest(struct source_tree *t, const char *path, bool with_owner,
-			       unsigned threads, struct sha256_sum *out);
+			       unsigned threads, struct source_prints *prints,
+			       struct sha256_sum *out);
 
 /* Digests of files by device, inode, size, mtime and ctime, kept in one file `name` of `dir_fd`
  * (disposable; a file changed within the last two seconds is never trusted). NULL `dir_fd` < 0:

@@ -329,8 +329,31 @@ def test_steps_tell_why_the_cache_missed(service, tmp_path):
     service.wait(id, "SUCCESS")
     steps = service.ok("GET", f"/api/v1/builds/{id}/steps")["items"]
     copy = next(s for s in steps if s["text"].startswith("COPY"))
-    assert copy["cacheReason"] and copy["state"] == "done", steps
+    assert (copy["cacheReason"], copy["state"]) == ("files changed: a", "done"), steps
     assert copy["digest"] and copy["size"] > 0, steps
+
+
+def test_files_that_changed_are_named(service, tmp_path):
+    full = "ns/app"
+    service.namespace("ns")
+    service.repository(full)
+    service.bind(full)
+    service.rule(full, platforms=["linux/amd64", "linux/arm64"])
+    files = {"Dockerfile": "FROM alpine\nCOPY . /app\n", ".dockerignore": "Dockerfile\n"}
+    tree = service.git(tmp_path, full, {**files, "src/a.c": "1", "src/b.c": "1", "go.mod": "1", "same": "1"})
+
+    def reasons():
+        tree.push("main")
+        id = service.builds(full)[0]["id"]
+        service.wait(id, "SUCCESS")
+        return {s["cacheReason"] for s in service.ok("GET", f"/api/v1/builds/{id}/steps")["items"] if s["text"].startswith("COPY")}
+
+    assert reasons() == {"instruction changed, or never run"}
+    tree("rm", "-q", "src/b.c")
+    tree.commit({"src/a.c": "2", "src/c.c": "1"})
+    assert reasons() == {"files changed: src/a.c, src/b.c (gone), src/c.c (new)"}
+    tree.commit({"go.mod": "2", "x1": "", "x2": "", "x3": ""})
+    assert reasons() == {"files changed: go.mod, x1 (new), x2 (new) and 1 more"}
 
 
 def test_private_images_of_the_same_namespace_are_bases(service, tmp_path):
