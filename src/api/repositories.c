@@ -207,6 +207,8 @@ const struct api_route api_repository_routes[] = {
 	{ HTTP_GET, REPOSITORIES "/{repository}", API_ANYBODY, get, NULL },
 	{ HTTP_PATCH, REPOSITORIES "/{repository}", 0, update, NULL },
 	{ HTTP_DELETE, REPOSITORIES "/{repository}", 0, delete_repository, NULL },
+	{ HTTP_GET, REPOSITORIES "/{repository}/manifests/{reference}", API_ANYBODY,
+	  api_manifests_get, NULL },
 	{ HTTP_GET, TAGS, API_ANYBODY, api_tags_list, NULL },
 	{ HTTP_GET, TAGS "/{tag}", API_ANYBODY, api_tags_get, NULL },
 	{ HTTP_PUT, TAGS "/{tag}", 0, api_tags_put, NULL },

@@ -1,4 +1,5 @@
-/* What the files of the area of image repositories share: namespaces.c, repositories.c, tags.c. */
+/* What the files of the area of image repositories share: namespaces.c, repositories.c, tags.c,
+ * manifests.c. */
 #ifndef KILN_API_REPOSITORIES_PRIV_H
 #define KILN_API_REPOSITORIES_PRIV_H
 
@@ -16,6 +17,11 @@ struct err *api_tags_list(struct api_call *c, struct http_reply **out);
 struct err *api_tags_get(struct api_call *c, struct http_reply **out);
 struct err *api_tags_put(struct api_call *c, struct http_reply **out);
 struct err *api_tags_delete(struct api_call *c, struct http_reply **out);
+/* Adds what the manifest holds by platform, itself or the children of an index. */
+struct err *api_tag_images(struct api_call *c, json_t *list, const struct catalog_manifest *m);
+
+/* manifests.c */
+struct err *api_manifests_get(struct api_call *c, struct http_reply **out);
 
 /* PUBLIC or PRIVATE in the member `name` of the body. */
 struct err *api_body_type(struct api_call *c, const char *name, bool *found, bool *is_public);

@@ -99,7 +99,7 @@ static bool is_image(const struct oci_descriptor *d)
 	       !(d->has_platform && strcmp(d->platform.os, "unknown") == 0);
 }
 
-static struct err *add_images(struct api_call *c, json_t *list, const struct catalog_manifest *tag)
+struct err *api_tag_images(struct api_call *c, json_t *list, const struct catalog_manifest *tag)
 {
 	struct oci_document doc;
 	bool found;
@@ -126,7 +126,7 @@ static struct err *add_images(struct api_call *c, json_t *list, const struct cat
 static struct err *tag_json(struct api_call *c, const struct catalog_tag *t, json_t **out)
 {
 	own_json images = json_array();
-	TRY(add_images(c, images, &t->manifest));
+	TRY(api_tag_images(c, images, &t->manifest));
 	json_t *j = json_object();
 	json_object_set_new(j, "name", json_string(t->name));
 	json_object_set_new(j, "digest", json_string(oci_digest_text(&t->manifest.digest).s));
