@@ -35,7 +35,8 @@ struct serve {
 	struct http_reply *healthy, *not_found;
 	struct http_server *http;
 	struct embedded *embedded;
-	char *password; /* of the first user, to be shown once */
+	char *password;    /* of the first user, to be shown once */
+	struct str prefix; /* borrowed */
 	sigset_t signals;
 	int signal_fd;
 };
@@ -65,6 +66,7 @@ OWN_DECLARE(serve);
 static void handle(void *arg, struct http_exchange *x)
 {
 	struct serve *s = arg;
+	http_exchange_enter(x, s->prefix);
 	struct str path = http_exchange_path(x);
 	enum http_method m = http_exchange_method(x);
 	if (registry_server_wants(path))
@@ -105,6 +107,7 @@ static struct err *open_stores(struct serve *s, const struct serve_options *o)
 	own_mem char *path = mem_printf("%s/kiln.db", o->data_path);
 	TRY(db_open(path, &s->db));
 	TRY(auth_open(s->db, o->data_fd, &s->auth));
+	auth_session_limits(s->auth, o->session_idle_s, o->session_life_s);
 	TRY(auth_first_user(s->auth, getenv("KILN_ADMIN_PASSWORD"), &s->password));
 	unsetenv("KILN_ADMIN_PASSWORD"); /* no program that we start needs to know */
 	TRY(catalog_open(s->db, o->data_fd, &s->catalog));
@@ -154,6 +157,7 @@ static struct err *open_http(struct serve *s, const struct serve_options *o)
 					    .logs = s->logs,
 					    .pool = s->pool,
 					    .external_url = o->external_url,
+					    .prefix = o->prefix,
 					    .mirrors = o->mirrors },
 		     &s->api));
 	struct http_server_options http = {
@@ -215,6 +219,7 @@ struct err *serve_run(const struct serve_options *o)
 {
 	own(serve) s = mem_new(struct serve);
 	s->signal_fd = -1;
+	s->prefix = str_of(o->prefix);
 	allow_many_files();
 	TRY(catch_signals(s));
 	TRY(open_state(s, o));

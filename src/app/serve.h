@@ -21,10 +21,12 @@ struct serve_options {
 	const char *listen;    /* "HOST:PORT" */
 	const char
 		*external_url; /* what others reach us by; NULL: http:// and the request's Host */
+	const char *prefix;    /* the path of it, "/kiln"; "": none */
 	enum serve_anonymous anonymous;
 	unsigned slots; /* builds at once of the embedded worker; 0: there is none */
 	bool no_emulation;
-	uint32_t lease_s;            /* of workers; 0: the default */
+	uint32_t lease_s; /* of workers; 0: the default */
+	uint32_t session_idle_s, session_life_s;
 	int utc_offset_min;          /* of push times in tags */
 	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
 	const char *const *insecure; /* hosts, NULL-terminated */

@@ -93,6 +93,7 @@ const struct db_migration db_migrations[] = {
 	{ "0006 code sources", db_source_sql },
 	{ "0007 build rules, builds, workers", db_build_sql },
 	{ "0008 files of a copy", copied_sql },
+	{ "0009 sessions of the console", db_session_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

@@ -64,6 +64,9 @@ enum http_method http_exchange_method(const struct http_exchange *x);
 /* As they came, not decoded; {NULL, 0} for no query. Valid as long as the exchange. */
 struct str http_exchange_path(const struct http_exchange *x);
 struct str http_exchange_query(const struct http_exchange *x);
+/* If the path begins with the segments `prefix` ("/kiln", or ""), it is from now on what follows:
+ * "/v2/", or "/" for the prefix alone. For a server behind a proxy that passes its own path on. */
+void http_exchange_enter(struct http_exchange *x, struct str prefix);
 /* The first header of that name, {NULL, 0} if absent. In the handler only; not in jobs. */
 struct str http_exchange_header(const struct http_exchange *x, const char *name);
 /* The client's address without port, NUL-terminated: "127.0.0.1", "::1". In the handler only. */

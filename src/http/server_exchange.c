@@ -285,7 +285,17 @@ enum http_method http_exchange_method(const struct http_exchange *x)
 
 struct str http_exchange_path(const struct http_exchange *x)
 {
-	return str_n(x->target, x->path_len);
+	return x->path_len ? str_n(x->target + x->path_at, x->path_len) : STR("/");
+}
+
+void http_exchange_enter(struct http_exchange *x, struct str prefix)
+{
+	struct str path = http_exchange_path(x);
+	if (!prefix.len || !str_starts(path, prefix) ||
+	    (path.len > prefix.len && path.p[prefix.len] != '/'))
+		return;
+	x->path_at += prefix.len;
+	x->path_len -= prefix.len;
 }
 
 struct str http_exchange_query(const struct http_exchange *x)
