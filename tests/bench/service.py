@@ -20,12 +20,11 @@ LOG_LINES = 1000000
 
 
 class Server:
-    def __init__(self, b, data, mirror):
+    def __init__(self, b, data, *args):
         self.b = b
         self.log = b.work / "service.log"
         env = {**os.environ, "KILN_ADMIN_PASSWORD": PASSWORD}
-        self.process = b.start(b.kiln, "serve", "--data", data, "--listen", "127.0.0.1:0", "--registry-mirror", f"docker.io=http://{mirror}",
-                               log=self.log, env=env)
+        self.process = b.start(b.kiln, "serve", "--data", data, "--listen", "127.0.0.1:0", *args, log=self.log, env=env)
         for _ in range(200):
             found = re.search(r"listening on http://(\S+)", self.log.read_text())
             if found:
@@ -56,12 +55,15 @@ class Server:
             took.append((time.monotonic() - began) * 1000)
         return statistics.median(took)
 
-    def repository(self, name, **rule):
+    def public(self, name):
         try:
             self.api("GET", "/api/v1/namespaces/bench")
         except RuntimeError:
             self.api("POST", "/api/v1/namespaces", {"name": "bench"})
-        made = self.api("POST", "/api/v1/repositories", {"namespace": "bench", "name": name, "type": "PUBLIC"})
+        return self.api("POST", "/api/v1/repositories", {"namespace": "bench", "name": name, "type": "PUBLIC"})
+
+    def repository(self, name, **rule):
+        made = self.public(name)
         self.api("PUT", f"/api/v1/repositories/bench%2F{name}/source", {"provider": "KILN"})
         self.api("POST", f"/api/v1/repositories/bench%2F{name}/rules",
                  {"refType": "GIT_BRANCH", "pattern": "main", "imageTags": ["latest"], **rule})
@@ -247,7 +249,7 @@ def run(b, say, mirror):
         verdict = "" if wanted is None else f"<= {wanted:<5g} {'PASS' if ours <= wanted else 'FAIL'}"
         say(f"{what:<70} {ours:>10.1f}  {verdict}")
 
-    s = Server(b, data, mirror)
+    s = Server(b, data, "--registry-mirror", f"docker.io=http://{mirror}")
     try:
         for figure in (figure_push, figure_log, figure_readers, figure_records):
             figure(b, s, line)
