@@ -9,6 +9,7 @@
 #define API_MOST_PARAMS 4
 #define API_PAGE        50 /* items of a list, unless `limit` says another number */
 #define API_MOST_PAGE   500
+#define API_BODY_REMEDY "GET /api/v1/openapi.json describes the request."
 
 struct api {
 	struct api_options o;

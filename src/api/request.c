@@ -86,9 +86,9 @@ struct err *api_body_only(struct api_call *c, const char *const *names)
 		if (known)
 			continue;
 		const char *near = str_nearest(str_of(key), names, n);
-		return err_coded(ERR_INVALID, "BODY", NULL, "unknown member \"%s\"%s%s%s", key,
-				 near ? " (did you mean \"" : "", near ? near : "",
-				 near ? "\"?)" : "");
+		return err_coded(
+			ERR_INVALID, "BODY", API_BODY_REMEDY, "unknown member \"%s\"%s%s%s", key,
+			near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 	}
 	return NULL;
 }
@@ -107,16 +107,18 @@ struct err *api_body_str(struct api_call *c, const char *name, size_t most_bytes
 		*found = v != NULL;
 	*out = STR("");
 	if (!v)
-		return needed ? err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is missing", name)
+		return needed ? err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is missing",
+					  name)
 			      : NULL;
 	if (!json_is_string(v))
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not a string", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is not a string",
+				 name);
 	*out = str_n(json_string_value(v), json_string_length(v));
 	if (out->len > most_bytes)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is longer than %zu bytes", name,
-				 most_bytes);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is longer than %zu bytes", name, most_bytes);
 	if (needed && !out->len)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is empty", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is empty", name);
 	return NULL;
 }
 
@@ -128,7 +130,8 @@ struct err *api_body_bool(struct api_call *c, const char *name, bool *found, boo
 	if (!v)
 		return NULL;
 	if (!json_is_boolean(v))
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not true or false", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is not true or false", name);
 	*out = json_is_true(v);
 	return NULL;
 }
@@ -143,8 +146,9 @@ struct err *api_body_u64(struct api_call *c, const char *name, uint64_t max, boo
 		return NULL;
 	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
 	    (uint64_t)json_integer_value(v) > max)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not a number from 0 to %llu",
-				 name, (unsigned long long)max);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is not a number from 0 to %llu", name,
+				 (unsigned long long)max);
 	*out = (uint64_t)json_integer_value(v);
 	return NULL;
 }

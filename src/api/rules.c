@@ -126,12 +126,14 @@ static struct err *read_refs(struct api_call *c, const char ***refs, size_t *n)
 	if (!given)
 		return NULL;
 	if (json_array_size(given) > 1000)
-		return err_coded(ERR_LIMIT, "BODY", NULL, "\"refs\" has at most 1000 refs");
+		return err_coded(ERR_LIMIT, "BODY", "Ask in several requests.",
+				 "\"refs\" has at most 1000 refs");
 	*refs = arena_new_array(c->arena, json_array_size(given) + 1, const char *);
 	json_array_foreach(given, i, v)
 	{
 		if (!json_is_string(v) || !json_string_length(v) || json_string_length(v) > 1024)
-			return err_coded(ERR_INVALID, "BODY", NULL, "\"refs\" holds names of refs");
+			return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+					 "\"refs\" holds names of refs");
 		(*refs)[(*n)++] = arena_strdup(c->arena, str_of(json_string_value(v)));
 	}
 	return NULL;

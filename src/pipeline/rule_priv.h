@@ -42,6 +42,7 @@ bool pipeline_ref_name_ok(struct str name, const char **why);
 
 /* ---- rule_tag.c ---- */
 
+#define PIPELINE_TAG_BYTES 128 /* of a tag, at most. SPEC distribution "Pulling manifests" */
 /* May it be a tag? Else code and reason, static or in the arena. */
 bool pipeline_tag_check(struct arena *a, struct str tag, const char **code, const char **problem);
 /* A character for messages: itself, or \xNN. */

@@ -7,8 +7,6 @@
 #include "base/limits.h"
 #include "oci/reference.h"
 
-#define MOST_TAG 128
-
 const char *pipeline_whole_name(enum pipeline_ref_type t)
 {
 	return t == PIPELINE_TAG ? "tag" : "branch";
@@ -48,10 +46,10 @@ bool pipeline_tag_check(struct arena *a, struct str tag, const char **code, cons
 					i ? "in it" : "at its beginning");
 		return false;
 	}
-	if (tag.len > MOST_TAG) {
+	if (tag.len > PIPELINE_TAG_BYTES) {
 		*code = "TAG_LONG";
 		*problem = arena_printf(a, "the tag has %zu characters, at most %d are allowed",
-					tag.len, MOST_TAG);
+					tag.len, PIPELINE_TAG_BYTES);
 		return false;
 	}
 	return true;
