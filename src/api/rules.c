@@ -113,6 +113,7 @@ static json_t *preview_json(const struct pipeline_preview *v)
 	json_object_set_new(j, "tags", tags);
 	json_object_set_new(j, "code", api_str(v->match.code));
 	json_object_set_new(j, "problem", api_str(v->match.problem));
+	json_object_set_new(j, "remedy", api_str(v->match.remedy));
 	return j;
 }
 

@@ -455,7 +455,7 @@ const struct rest_call rest_calls[] = {
 	  REPO "/rules:preview",
 	  { 0 },
 	  preview_fields,
-	  "ref REF,ruleId RULE,matches MATCHES,tags TAGS,problem PROBLEM",
+	  "ref REF,ruleId RULE,matches MATCHES,groups GROUPS,tags TAGS,problem PROBLEM",
 	  NULL,
 	  true },
 	{ "builds list",

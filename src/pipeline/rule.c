@@ -295,7 +295,8 @@ struct err *pipeline_rule_match(struct arena *a, const struct pipeline_rule *r, 
 	out->matches = v != PIPELINE_NO_MATCH;
 	if (v == PIPELINE_TOO_COSTLY) {
 		out->code = "RULE_COST";
-		out->problem = "the expression is too expensive: simplify nested repeats";
+		out->problem = "the expression is too expensive for this name";
+		out->remedy = "Simplify nested repeats, as in (a+)+.";
 	} else if (v == PIPELINE_MATCH) {
 		pipeline_tags_make(a, r, name, m, out);
 	}
