@@ -71,14 +71,14 @@ struct err *api_query_cursor(struct api_call *c, struct str *out)
 
 /* ---- the body ---- */
 
-struct err *api_body_only(struct api_call *c, const char *const *names)
+struct err *api_only(json_t *object, const char *const *names)
 {
 	const char *key;
 	json_t *v;
 	size_t n = 0;
 	while (names[n])
 		n++;
-	json_object_foreach(c->body, key, v)
+	json_object_foreach(object, key, v)
 	{
 		bool known = false;
 		for (size_t i = 0; i < n; i++)
@@ -91,6 +91,20 @@ struct err *api_body_only(struct api_call *c, const char *const *names)
 			near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 	}
 	return NULL;
+}
+
+struct err *api_body_only(struct api_call *c, const char *const *names)
+{
+	return api_only(c->body, names);
+}
+
+struct err *api_body_err(struct err *e)
+{
+	if (!e || err_code(e))
+		return e;
+	own(err) cause = e;
+	own_mem char *text = err_text(cause);
+	return err_coded(cause->kind, "BODY", API_BODY_REMEDY, "%s", text);
 }
 
 static json_t *member(struct api_call *c, const char *name)

@@ -229,7 +229,9 @@ static struct err *read_numbers(json_t *body, struct pipeline_rule *r)
 		r->priority = (int)json_integer_value(priority);
 	}
 	uint64_t limit = r->time_limit_s;
-	TRY(json_get_u64(body, "timeLimitSeconds", 1u << 30, &limit));
+	TRY(json_get_u64(body, "timeLimitSeconds", UINT32_MAX, &limit));
+	if (!limit) /* which is the default to pipeline_rule_check() */
+		return bad("timeLimitSeconds", "is 60 to 86400");
 	r->time_limit_s = (uint32_t)limit;
 	TRY(json_get_bool(body, "emulation", &r->emulation));
 	return json_get_bool(body, "enabled", &r->enabled);
@@ -266,11 +268,6 @@ struct err *api_rule_read(struct arena *a, json_t *body, bool is_new, struct pip
 					     .time_limit_s = 3600,
 					     .emulation = true,
 					     .enabled = true };
-	struct err *e = read_all(a, body, is_new, r);
-	if (e && !err_code(e)) {
-		own(err) cause = e;
-		own_mem char *text = err_text(cause);
-		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "%s", text);
-	}
-	return e ? e : pipeline_rule_check(a, r);
+	TRY(api_body_err(read_all(a, body, is_new, r)));
+	return pipeline_rule_check(a, r);
 }

@@ -108,6 +108,7 @@ static json_t *preview_json(const struct pipeline_preview *v)
 	json_object_set_new(j, "ref", json_string(v->ref));
 	json_object_set_new(j, "commit", json_string(v->commit));
 	json_object_set_new(j, "ruleId", api_str(v->rule->id));
+	json_object_set_new(j, "enabled", json_boolean(v->rule->enabled));
 	json_object_set_new(j, "matches", json_boolean(v->match.matches));
 	json_object_set_new(j, "groups", groups);
 	json_object_set_new(j, "tags", tags);
@@ -123,7 +124,7 @@ static struct err *read_refs(struct api_call *c, const char ***refs, size_t *n)
 	size_t i;
 	*refs = NULL;
 	*n = 0;
-	TRY(json_get_array(c->body, "refs", &given));
+	TRY(api_body_err(json_get_array(c->body, "refs", &given)));
 	if (!given)
 		return NULL;
 	if (json_array_size(given) > 1000)
@@ -153,8 +154,9 @@ static struct err *preview(struct api_call *c, struct http_reply **out)
 	TRY(api_need_repository(c, c->params[0], AUTH_VIEW, &repo));
 	TRY(api_body_only(c, known));
 	TRY(read_refs(c, &refs, &n_refs));
-	TRY(json_get_obj(c->body, "rule", &given));
+	TRY(api_body_err(json_get_obj(c->body, "rule", &given)));
 	if (given) {
+		TRY(api_only(given, members));
 		TRY(api_rule_read(c->arena, given, true, &r));
 		r.repository_id = repo.id;
 		rule = &r;
