@@ -7,7 +7,7 @@ from conftest import HOST, Service, run
 from remotes import GitHttp
 from test_git import ONE, Source
 from test_service import Cli, cli  # noqa: F401 (a fixture)
-from test_worker import no_embedded, worker  # noqa: F401 (fixtures)
+from test_worker import OTHER, no_embedded, worker  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -26,6 +26,15 @@ def build(service, before=lambda: None):
     before()
     service.options[service.options.index("--slots") + 1] = "2"
     service.restart()
+
+
+def public(service, full):
+    """A public repository with a rule for main."""
+    service.namespace(full.partition("/")[0])
+    service.repository(full, type="PUBLIC")
+    service.bind(full)
+    service.rule(full, platforms=[HOST])
+    return full
 
 
 def failed(service, id, code, says):
@@ -164,6 +173,12 @@ def test_a_worker_elsewhere_passes_the_reason_on(service, worker, tmp_path):  # 
 def test_a_base_image_that_is_not_there(service, tmp_path, image, code, says):
     image = image.format(mirror=service.mirror, host=service.host)
     failed(service, service.push_build(tmp_path, f"FROM {image}\nRUN true\n", platforms=[HOST]), code, says)
+
+
+def test_a_base_image_without_the_platform(service, tmp_path):
+    service.wait(service.push_build(tmp_path, "FROM alpine\nRUN true\n", full=public(service, "one/base")), "SUCCESS")
+    id = service.push_build(tmp_path, f"FROM {service.host}/one/base\nRUN true\n", platforms=[OTHER])
+    failed(service, id, "BASE_PLATFORM", f"has no image for {OTHER}; it has {HOST}")
 
 
 def test_what_the_worker_lacks_is_its_own_fault(service, tmp_path):
