@@ -9,6 +9,7 @@
 #define API_MOST_PARAMS 4
 #define API_PAGE        50 /* items of a list, unless `limit` says another number */
 #define API_MOST_PAGE   500
+#define API_BODY_REMEDY "GET /api/v1/openapi.json describes the request."
 
 struct api {
 	struct api_options o;
@@ -94,6 +95,10 @@ const char *api_cursor(struct api_call *c, struct str after);
 /* Members of the body; "" or NULL and *found false when absent. ERR_INVALID code BODY names the
  * member. Unknown members of the body: api_body_only() lists what there may be. */
 struct err *api_body_only(struct api_call *c, const char *const *names); /* NULL-terminated */
+/* The same for an object in the body. */
+struct err *api_only(json_t *object, const char *const *names);
+/* An error of json_get_…() as one of the body. NULL for NULL. */
+struct err *api_body_err(struct err *e);
 struct err *api_body_str(struct api_call *c, const char *name, size_t most_bytes, bool needed,
 			 bool *found, struct str *out);
 struct err *api_body_bool(struct api_call *c, const char *name, bool *found, bool *out);

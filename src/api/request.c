@@ -71,14 +71,14 @@ struct err *api_query_cursor(struct api_call *c, struct str *out)
 
 /* ---- the body ---- */
 
-struct err *api_body_only(struct api_call *c, const char *const *names)
+struct err *api_only(json_t *object, const char *const *names)
 {
 	const char *key;
 	json_t *v;
 	size_t n = 0;
 	while (names[n])
 		n++;
-	json_object_foreach(c->body, key, v)
+	json_object_foreach(object, key, v)
 	{
 		bool known = false;
 		for (size_t i = 0; i < n; i++)
@@ -86,11 +86,25 @@ struct err *api_body_only(struct api_call *c, const char *const *names)
 		if (known)
 			continue;
 		const char *near = str_nearest(str_of(key), names, n);
-		return err_coded(ERR_INVALID, "BODY", NULL, "unknown member \"%s\"%s%s%s", key,
-				 near ? " (did you mean \"" : "", near ? near : "",
-				 near ? "\"?)" : "");
+		return err_coded(
+			ERR_INVALID, "BODY", API_BODY_REMEDY, "unknown member \"%s\"%s%s%s", key,
+			near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
 	}
 	return NULL;
+}
+
+struct err *api_body_only(struct api_call *c, const char *const *names)
+{
+	return api_only(c->body, names);
+}
+
+struct err *api_body_err(struct err *e)
+{
+	if (!e || err_code(e))
+		return e;
+	own(err) cause = e;
+	own_mem char *text = err_text(cause);
+	return err_coded(cause->kind, "BODY", API_BODY_REMEDY, "%s", text);
 }
 
 static json_t *member(struct api_call *c, const char *name)
@@ -107,16 +121,18 @@ struct err *api_body_str(struct api_call *c, const char *name, size_t most_bytes
 		*found = v != NULL;
 	*out = STR("");
 	if (!v)
-		return needed ? err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is missing", name)
+		return needed ? err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is missing",
+					  name)
 			      : NULL;
 	if (!json_is_string(v))
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not a string", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is not a string",
+				 name);
 	*out = str_n(json_string_value(v), json_string_length(v));
 	if (out->len > most_bytes)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is longer than %zu bytes", name,
-				 most_bytes);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is longer than %zu bytes", name, most_bytes);
 	if (needed && !out->len)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is empty", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is empty", name);
 	return NULL;
 }
 
@@ -128,7 +144,8 @@ struct err *api_body_bool(struct api_call *c, const char *name, bool *found, boo
 	if (!v)
 		return NULL;
 	if (!json_is_boolean(v))
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not true or false", name);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is not true or false", name);
 	*out = json_is_true(v);
 	return NULL;
 }
@@ -143,8 +160,9 @@ struct err *api_body_u64(struct api_call *c, const char *name, uint64_t max, boo
 		return NULL;
 	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
 	    (uint64_t)json_integer_value(v) > max)
-		return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not a number from 0 to %llu",
-				 name, (unsigned long long)max);
+		return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+				 "\"%s\" is not a number from 0 to %llu", name,
+				 (unsigned long long)max);
 	*out = (uint64_t)json_integer_value(v);
 	return NULL;
 }

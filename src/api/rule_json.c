@@ -3,7 +3,7 @@
 
 static struct err *bad(const char *member, const char *what)
 {
-	return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" %s", member, what);
+	return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" %s", member, what);
 }
 
 /* ---- out ---- */
@@ -77,13 +77,11 @@ json_t *api_rule_json(struct arena *a, const struct pipeline_rule *r)
 
 /* ---- in ---- */
 
-static struct err *get_text(struct arena *a, json_t *j, const char *member, size_t most,
-			    const char **out)
+/* How long it may be is for pipeline_rule_check(); a body has its limit. */
+static struct err *get_text(struct arena *a, json_t *j, const char *member, const char **out)
 {
 	struct str s = { 0 };
 	TRY(json_get_str(j, member, &s));
-	if (s.p && s.len > most)
-		return bad(member, "is too long");
 	if (s.p)
 		*out = arena_strdup(a, s);
 	return NULL;
@@ -103,8 +101,8 @@ static struct err *get_word(json_t *j, const char *member, const char *const *wo
 			return NULL;
 		}
 	}
-	return err_coded(ERR_INVALID, "BODY", NULL, "\"%s\" is not one of %s, %s%s%s", member,
-			 words[0], words[1], n > 2 ? ", " : "", n > 2 ? words[2] : "");
+	return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY, "\"%s\" is not one of %s, %s%s%s",
+			 member, words[0], words[1], n > 2 ? ", " : "", n > 2 ? words[2] : "");
 }
 
 static struct err *read_tag(struct arena *a, json_t *j, struct pipeline_template *t)
@@ -117,10 +115,13 @@ static struct err *read_tag(struct arena *a, json_t *j, struct pipeline_template
 	*t = (struct pipeline_template){ .version = "" };
 	static const char *const times[] = { "YYYYMMDD", "YYYYMMDDHHMM" };
 	int time = -1;
+	json_t *given = json_object_get(j, "commitId");
 	uint64_t commit = 0;
-	TRY(get_text(a, j, "version", 1024, &t->version));
+	TRY(get_text(a, j, "version", &t->version));
 	TRY(get_word(j, "buildTime", times, 2, &time));
-	TRY(json_get_u64(j, "commitId", 40, &commit));
+	TRY(json_get_u64(j, "commitId", UINT32_MAX, &commit));
+	if (json_is_integer(given) && !commit)
+		return bad("commitId", "is 1 to 40, or null");
 	if (time >= 0)
 		t->time = time ? PIPELINE_MINUTE : PIPELINE_DATE;
 	t->commit = (unsigned)commit;
@@ -135,7 +136,7 @@ static struct err *read_tags(struct arena *a, json_t *body, struct pipeline_rule
 	if (!list)
 		return NULL;
 	if (json_array_size(list) > PIPELINE_MOST_TAGS)
-		return err_coded(ERR_INVALID, "IMAGE_TAGS", NULL,
+		return err_coded(ERR_INVALID, "IMAGE_TAGS", "List one to three in \"imageTags\".",
 				 "a rule has one to three image tags");
 	r->n_tags = 0;
 	json_array_foreach(list, i, v) TRY(read_tag(a, v, &r->tags[r->n_tags++]));
@@ -156,7 +157,8 @@ static struct err *read_platforms(json_t *body, const char *member, struct oci_p
 		if (!json_is_string(v))
 			return bad(member, "holds texts, as in linux/arm64");
 		if (*n >= 4)
-			return err_coded(ERR_INVALID, "PLATFORM", NULL, "there are four platforms");
+			return err_coded(ERR_INVALID, "PLATFORM", "Give each once.",
+					 "there are four platforms");
 		struct err *e = oci_platform_parse_target(str_of(json_string_value(v)), &out[*n]);
 		if (e) {
 			own(err) cause = e;
@@ -179,7 +181,8 @@ static struct err *read_args(struct arena *a, json_t *body, struct pipeline_rule
 	if (!list)
 		return NULL;
 	if (json_array_size(list) > PIPELINE_MOST_ARGS)
-		return err_coded(ERR_INVALID, "BUILD_ARG", NULL,
+		return err_coded(ERR_INVALID, "BUILD_ARG",
+				 "Leave some out, or give them defaults in the Dockerfile.",
 				 "a rule has at most 20 build arguments");
 	r->n_args = 0;
 	json_array_foreach(list, i, v)
@@ -187,8 +190,8 @@ static struct err *read_args(struct arena *a, json_t *body, struct pipeline_rule
 		struct pipeline_arg arg = { "", "" };
 		if (!json_is_object(v))
 			return bad("buildArgs", "holds objects with name and value");
-		TRY(get_text(a, v, "name", 255, &arg.name));
-		TRY(get_text(a, v, "value", 4096, &arg.value));
+		TRY(get_text(a, v, "name", &arg.name));
+		TRY(get_text(a, v, "value", &arg.value));
 		r->args[r->n_args++] = arg;
 	}
 	return NULL;
@@ -207,6 +210,9 @@ static struct err *read_words(json_t *body, struct pipeline_rule *r, int *match)
 	TRY(get_word(body, "policy", policies, 3, &policy));
 	TRY(get_word(body, "newerPush", newer, 2, &wait));
 	r->ref_type = type ? PIPELINE_TAG : PIPELINE_BRANCH;
+	/* Of another policy, none are required. */
+	if (policy != PIPELINE_REQUIRED && !json_object_get(body, "required"))
+		r->n_required = 0;
 	r->policy = (enum pipeline_policy)policy;
 	r->newer_push = wait ? PIPELINE_NEWER_WAITS : PIPELINE_NEWER_CANCELS;
 	return NULL;
@@ -218,11 +224,14 @@ static struct err *read_numbers(json_t *body, struct pipeline_rule *r)
 	if (priority && !json_is_null(priority)) {
 		if (!json_is_integer(priority) || json_integer_value(priority) < -100 ||
 		    json_integer_value(priority) > 100)
-			return err_coded(ERR_INVALID, "PRIORITY", NULL, "priority is -100 to 100");
+			return err_coded(ERR_INVALID, "PRIORITY", "The default is 0.",
+					 "priority is -100 to 100");
 		r->priority = (int)json_integer_value(priority);
 	}
 	uint64_t limit = r->time_limit_s;
-	TRY(json_get_u64(body, "timeLimitSeconds", 1u << 30, &limit));
+	TRY(json_get_u64(body, "timeLimitSeconds", UINT32_MAX, &limit));
+	if (!limit) /* which is the default to pipeline_rule_check() */
+		return bad("timeLimitSeconds", "is 60 to 86400");
 	r->time_limit_s = (uint32_t)limit;
 	TRY(json_get_bool(body, "emulation", &r->emulation));
 	return json_get_bool(body, "enabled", &r->enabled);
@@ -232,9 +241,9 @@ static struct err *read_all(struct arena *a, json_t *body, bool is_new, struct p
 {
 	const char *pattern = NULL;
 	int match = -1;
-	TRY(get_text(a, body, "pattern", 2048, &pattern));
-	TRY(get_text(a, body, "dockerfileDirectory", 1024, &r->dockerfile_dir));
-	TRY(get_text(a, body, "dockerfileName", 1024, &r->dockerfile_name));
+	TRY(get_text(a, body, "pattern", &pattern));
+	TRY(get_text(a, body, "dockerfileDirectory", &r->dockerfile_dir));
+	TRY(get_text(a, body, "dockerfileName", &r->dockerfile_name));
 	TRY(read_words(body, r, &match));
 	TRY(read_tags(a, body, r));
 	TRY(read_platforms(body, "platforms", r->platforms, &r->n_platforms));
@@ -259,11 +268,6 @@ struct err *api_rule_read(struct arena *a, json_t *body, bool is_new, struct pip
 					     .time_limit_s = 3600,
 					     .emulation = true,
 					     .enabled = true };
-	struct err *e = read_all(a, body, is_new, r);
-	if (e && !err_code(e)) {
-		own(err) cause = e;
-		own_mem char *text = err_text(cause);
-		return err_coded(ERR_INVALID, "BODY", NULL, "%s", text);
-	}
-	return e ? e : pipeline_rule_check(a, r);
+	TRY(api_body_err(read_all(a, body, is_new, r)));
+	return pipeline_rule_check(a, r);
 }

@@ -108,11 +108,13 @@ static json_t *preview_json(const struct pipeline_preview *v)
 	json_object_set_new(j, "ref", json_string(v->ref));
 	json_object_set_new(j, "commit", json_string(v->commit));
 	json_object_set_new(j, "ruleId", api_str(v->rule->id));
+	json_object_set_new(j, "enabled", json_boolean(v->rule->enabled));
 	json_object_set_new(j, "matches", json_boolean(v->match.matches));
 	json_object_set_new(j, "groups", groups);
 	json_object_set_new(j, "tags", tags);
 	json_object_set_new(j, "code", api_str(v->match.code));
 	json_object_set_new(j, "problem", api_str(v->match.problem));
+	json_object_set_new(j, "remedy", api_str(v->match.remedy));
 	return j;
 }
 
@@ -122,16 +124,18 @@ static struct err *read_refs(struct api_call *c, const char ***refs, size_t *n)
 	size_t i;
 	*refs = NULL;
 	*n = 0;
-	TRY(json_get_array(c->body, "refs", &given));
+	TRY(api_body_err(json_get_array(c->body, "refs", &given)));
 	if (!given)
 		return NULL;
 	if (json_array_size(given) > 1000)
-		return err_coded(ERR_LIMIT, "BODY", NULL, "\"refs\" has at most 1000 refs");
+		return err_coded(ERR_LIMIT, "BODY", "Ask in several requests.",
+				 "\"refs\" has at most 1000 refs");
 	*refs = arena_new_array(c->arena, json_array_size(given) + 1, const char *);
 	json_array_foreach(given, i, v)
 	{
 		if (!json_is_string(v) || !json_string_length(v) || json_string_length(v) > 1024)
-			return err_coded(ERR_INVALID, "BODY", NULL, "\"refs\" holds names of refs");
+			return err_coded(ERR_INVALID, "BODY", API_BODY_REMEDY,
+					 "\"refs\" holds names of refs");
 		(*refs)[(*n)++] = arena_strdup(c->arena, str_of(json_string_value(v)));
 	}
 	return NULL;
@@ -150,8 +154,9 @@ static struct err *preview(struct api_call *c, struct http_reply **out)
 	TRY(api_need_repository(c, c->params[0], AUTH_VIEW, &repo));
 	TRY(api_body_only(c, known));
 	TRY(read_refs(c, &refs, &n_refs));
-	TRY(json_get_obj(c->body, "rule", &given));
+	TRY(api_body_err(json_get_obj(c->body, "rule", &given)));
 	if (given) {
+		TRY(api_only(given, members));
 		TRY(api_rule_read(c->arena, given, true, &r));
 		r.repository_id = repo.id;
 		rule = &r;

@@ -72,7 +72,7 @@ static json_t *registry_json(struct api_call *c, const struct pipeline_build *b)
 	}
 	json_t *j = json_object();
 	json_object_set_new(j, "host", json_stringn(host.p, host.len));
-	json_object_set_new(j, "username", json_string("build"));
+	json_object_set_new(j, "username", json_string(AUTH_BUILD_USER));
 	json_object_set_new(j, "password", json_string(password));
 	return j;
 }

@@ -212,14 +212,14 @@ static struct err *listen_all(const struct login *l, const char *url, struct fol
 	return e ? e : err_new(ERR_UNAVAILABLE, "%s broke off", l->server);
 }
 
-/* The build's own error, or that of the first platform that has one. */
-static const char *why(json_t *build)
+/* The build's own error, or that of the first platform that has one; NULL: none. */
+static json_t *why(json_t *build)
 {
 	json_t *error = json_object_get(build, "error"), *job;
 	size_t i;
 	json_array_foreach(json_object_get(build, "jobs"), i, job) if (!json_is_object(error))
 		error = json_object_get(job, "error");
-	return json_is_object(error) ? member(error, "text") : "";
+	return json_is_object(error) ? error : NULL;
 }
 
 static struct err *outcome(struct following *w)
@@ -229,9 +229,10 @@ static struct err *outcome(struct following *w)
 		print_build(w->build);
 	if (strcmp(status, "SUCCESS") == 0)
 		return NULL;
-	const char *text = w->build ? why(w->build) : "";
-	return err_new(ERR_INVALID, "the build is %s%s%s", status[0] ? status : "lost",
-		       text[0] ? ": " : "", text);
+	json_t *error = w->build ? why(w->build) : NULL;
+	const char *remedy = member(error, "remedy");
+	return err_new(ERR_INVALID, "the build is %s%s%s%s%s", status[0] ? status : "lost",
+		       error ? ": " : "", member(error, "text"), remedy[0] ? ". " : "", remedy);
 }
 
 struct err *follow_build(const struct login *l, const char *id, const struct follow *f)

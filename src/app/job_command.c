@@ -40,6 +40,7 @@ struct job {
 	int cancel_fd; /* stays open to the end of the program */
 	_Atomic bool too_long;
 	bool single_id;
+	bool begun;                       /* what fails now is what was to be built */
 	int dir_fd;                       /* owned; the unpacked context */
 	struct app_store *store;          /* owned */
 	struct registry_client *registry; /* owned */
@@ -216,7 +217,6 @@ static struct err *read_ignore(struct job *j)
 static struct err *read_context(struct job *j)
 {
 	struct worker_context c;
-	TRY(worker_jobs_make(j->store->fd, j->id, &j->dir_fd));
 	own(reader) tar = reader_fd(j->context_fd);
 	TRY(worker_context_unpack(j->a, tar, j->dir_fd, &c));
 	const char *name = arena_strdup(j->a, j->dockerfile);
@@ -292,6 +292,8 @@ static struct err *run_build(struct job *j, struct executor_result *out)
 static struct err *build(struct job *j, struct executor_result *out)
 {
 	TRY(app_store_open(j->data, &j->store));
+	TRY(worker_jobs_make(j->store->fd, j->id, &j->dir_fd));
+	j->begun = true;
 	TRY(read_context(j));
 	TRY(limit_time(j));
 	TRY(open_clients(j));
@@ -300,19 +302,21 @@ static struct err *build(struct job *j, struct executor_result *out)
 
 /* --- what came of it ------------------------------------------------------------------------ */
 
-static const char *code_of(enum err_kind kind, bool in_step)
+/* Of what nobody gave a code. */
+static const char *code_of(const struct job *j, enum err_kind kind, bool in_step)
 {
 	if (in_step)
 		return "STEP_FAILED";
+	if (!j->begun)
+		return "WORKER";
 	switch (kind) {
 	case ERR_INVALID:
 		return "DF_INVALID";
-	case ERR_NOT_FOUND:
-		return "BASE_NOT_FOUND";
-	case ERR_DENIED:
-		return "BASE_DENIED";
 	case ERR_LIMIT:
 		return "LIMIT";
+	case ERR_NOT_FOUND: /* what is not there, or not open, on this machine */
+	case ERR_DENIED:
+		return "WORKER";
 	case ERR_CONFLICT:
 	case ERR_UNAVAILABLE:
 	case ERR_CORRUPT:
@@ -326,11 +330,13 @@ static void end_platform(struct job *j, const struct oci_platform *p, const stru
 {
 	own_mem char *text = err_text(e);
 	if (e->kind != ERR_CANCELED) {
-		worker_report_failed(j->report, p, err_code(e) ?: code_of(e->kind, false), text);
+		worker_report_failed(j->report, p, err_code(e) ?: code_of(j, e->kind, false),
+				     err_remedy(e), text);
 	} else if (j->too_long) {
 		own_mem char *why = mem_printf("it took longer than its limit of %llu s",
 					       (unsigned long long)j->time_limit_s);
-		worker_report_failed(j->report, p, "TIME_LIMIT", why);
+		worker_report_failed(j->report, p, "TIME_LIMIT",
+				     "Raise the time limit of the build rule.", why);
 	} else {
 		worker_report_canceled(j->report, p);
 	}
@@ -362,7 +368,8 @@ static void finish(struct job *j, struct err *e, const struct executor_result *r
 	for (size_t i = 0; !e && i < r->n_failures; i++) {
 		const struct executor_failure *f = &r->failures[i];
 		worker_report_failed(j->report, &f->platform,
-				     f->code ?: code_of(f->kind, f->in_step), f->text);
+				     f->code ?: code_of(j, f->kind, f->in_step), f->remedy,
+				     f->text);
 	}
 	for (size_t i = 0; !e && i < r->n_images; i++)
 		deliver(j, &r->images[i]);

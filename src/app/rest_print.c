@@ -16,6 +16,30 @@ static char *printable(const char *text)
 	return copy;
 }
 
+static char *cell(json_t *v);
+
+/* An error is a sentence; all else is its members. */
+static char *object_cell(json_t *v)
+{
+	const char *key, *text = json_string_value(json_object_get(v, "text")),
+			 *code = json_string_value(json_object_get(v, "code")),
+			 *remedy = json_string_value(json_object_get(v, "remedy"));
+	if (text && code) {
+		own_mem char *whole = mem_printf("%s (%s)%s%s", text, code, remedy ? " " : "",
+						 remedy ? remedy : "");
+		return printable(whole);
+	}
+	struct buf b;
+	buf_init(&b, 1 << 16);
+	json_t *member;
+	json_object_foreach(v, key, member)
+	{
+		own_mem char *name = printable(key), *one = cell(member);
+		buf_printf(&b, "%s%s=%s", b.len ? "," : "", name, one);
+	}
+	return b.len ? buf_steal(&b) : mem_strdup("-");
+}
+
 static char *cell(json_t *v)
 {
 	if (!v || json_is_null(v))
@@ -41,6 +65,8 @@ static char *cell(json_t *v)
 		}
 		return b.len ? buf_steal(&b) : mem_strdup("-");
 	}
+	if (json_is_object(v))
+		return object_cell(v);
 	return json_text(v);
 }
 

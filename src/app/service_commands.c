@@ -318,6 +318,9 @@ static const struct rest_field source_create_all_fields[] = {
 #define REPO_COLUMNS "fullName NAME,type TYPE,immutable IMMUTABLE,canBuild BUILD,summary SUMMARY"
 #define RULE_COLUMNS \
 	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED"
+#define PREVIEW_COLUMNS                                                      \
+	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
+	"tags TAGS,problem PROBLEM"
 #define BUILD_COLUMNS \
 	"id ID,repository REPOSITORY,status STATUS,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
 
@@ -455,7 +458,7 @@ const struct rest_call rest_calls[] = {
 	  REPO "/rules:preview",
 	  { 0 },
 	  preview_fields,
-	  "ref REF,ruleId RULE,matches MATCHES,tags TAGS,problem PROBLEM",
+	  PREVIEW_COLUMNS,
 	  NULL,
 	  true },
 	{ "builds list",

@@ -202,7 +202,9 @@ struct err *auth_registry_token_read(struct auth *a, struct arena *m, struct str
 				     struct auth_principal *who, struct auth_scope **scopes,
 				     size_t *n, bool *fresh);
 
-/* The password of the user "build": for `life_s` it reads the image repositories of one namespace,
+/* Who a build is to the registry; no user may be called so. */
+#define AUTH_BUILD_USER "build"
+/* The password of that user: for `life_s` it reads the image repositories of one namespace,
  * for the base images of a build. auth_check() takes it as Basic. The caller frees `*out`. */
 struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t life_s, char **out);
 

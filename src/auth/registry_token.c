@@ -205,11 +205,11 @@ struct err *auth_registry_token_read(struct auth *a, struct arena *m, struct str
 
 /* ---- builds ---- */
 
-#define BUILD_USER "build"
-
 struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t life_s, char **out)
 {
-	struct auth_principal who = { .kind = AUTH_SYSTEM, .name = BUILD_USER, .most = AUTH_VIEW };
+	struct auth_principal who = { .kind = AUTH_SYSTEM,
+				      .name = AUTH_BUILD_USER,
+				      .most = AUTH_VIEW };
 	auth_copy(who.only_namespace, sizeof(who.only_namespace), namespace_);
 	return auth_registry_token(a, &who, NULL, 0, life_s, out);
 }
@@ -217,7 +217,7 @@ struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t 
 /* Tokens of people are not taken: their scopes would be forgotten here. */
 bool auth_build_login(struct auth *a, const struct auth_credentials *c, struct auth_principal *out)
 {
-	if (c->kind != AUTH_BASIC || !str_eq(c->user, STR(BUILD_USER)) ||
+	if (c->kind != AUTH_BASIC || !str_eq(c->user, STR(AUTH_BUILD_USER)) ||
 	    !str_starts(c->secret, STR(AUTH_REGISTRY_PREFIX)))
 		return false;
 	own(arena) m = arena_open(1 << 20);

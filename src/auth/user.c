@@ -7,7 +7,7 @@
 #define COLUMNS "id, name, is_admin, disabled, password_hash, created_ns, updated_ns"
 
 /* Names that mean something else where they are shown, or in Basic. */
-static const char *const reserved[] = { "anonymous", "system", "token", "worker" };
+static const char *const reserved[] = { "anonymous", AUTH_BUILD_USER, "system", "token", "worker" };
 
 bool auth_user_name_ok(struct str name)
 {
@@ -31,8 +31,8 @@ static struct err *check_new_name(struct str name)
 				 LIMIT_USER_NAME_BYTES);
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
 		if (str_eq(name, str_of(reserved[i])))
-			return err_coded(ERR_INVALID, "USER_NAME", "Choose another one.",
-					 "\"%s\" is reserved", reserved[i]);
+			return err_coded(ERR_INVALID, "USER_NAME", "Choose another name.",
+					 "the name \"%s\" is reserved", reserved[i]);
 	return NULL;
 }
 

@@ -19,6 +19,7 @@ TEST(names_of_users)
 		{ "an:n", "USER_NAME" },
 		{ "an/n", "USER_NAME" },
 		{ "\xc3\xa4nn", "USER_NAME" },
+		{ "build", "USER_NAME" },
 		{ "token", "USER_NAME" },
 		{ "worker", "USER_NAME" },
 		{ "system", "USER_NAME" },

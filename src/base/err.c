@@ -28,6 +28,7 @@ void err_free(struct err *e)
 	while (e) {
 		struct err *cause = e->cause;
 		free(e->what);
+		free(e->told);
 		free(e);
 		e = cause;
 	}
@@ -51,6 +52,19 @@ struct err *err_coded(enum err_kind kind, const char *code, const char *remedy, 
 	va_end(ap);
 	e->code = code;
 	e->remedy = remedy;
+	return e;
+}
+
+struct err *err_told(enum err_kind kind, const char *code, const char *remedy, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct err *e = err_make(kind, format(fmt, ap), NULL);
+	va_end(ap);
+	size_t n = code ? strlen(code) + 1 : 0;
+	e->told = mem_printf("%s%c%s", code ? code : "", '\0', remedy ? remedy : "");
+	e->code = code ? e->told : NULL;
+	e->remedy = remedy ? e->told + MAX(n, 1) : NULL;
 	return e;
 }
 

@@ -20,8 +20,9 @@ enum err_kind { /* what the caller may do about it; becomes an HTTP status in on
 struct err {
 	enum err_kind kind;
 	char *what;                /* owned; "commit layer l3.tar" */
-	const char *code, *remedy; /* static text for programs and people; NULL: none */
+	const char *code, *remedy; /* for programs and people; static or in `told`; NULL: none */
 	struct err *cause;         /* owned; NULL at the root */
+	char *told;                /* owned; copies of code and remedy; NULL: they are static */
 };
 
 void err_free(struct err *e);
@@ -34,7 +35,12 @@ struct err *err_new(enum err_kind kind, const char *fmt, ...)
  * `remedy`, a sentence that says what to do. Both are static strings; `remedy` may be NULL. */
 struct err *err_coded(enum err_kind kind, const char *code, const char *remedy, const char *fmt,
 		      ...) __attribute__((format(printf, 4, 5), returns_nonnull));
-/* The code, or the remedy, nearest to the top of the chain; NULL if nobody gave one. */
+/* The same for a code and a remedy that another process told, or that outlive their error: they
+ * are copied. Either may be NULL. */
+struct err *err_told(enum err_kind kind, const char *code, const char *remedy, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5), returns_nonnull));
+/* The code, or the remedy, nearest to the top of the chain; NULL if nobody gave one. It lives as
+ * long as the error. */
 const char *err_code(const struct err *e);
 const char *err_remedy(const struct err *e);
 /* As err_new, with ": " and the text of `errnum` behind it; the kind follows from the number:

@@ -178,6 +178,7 @@ const char db_build_sql[] =
 	"  canceled_by TEXT,"
 	"  error_code TEXT,"
 	"  error_text TEXT,"
+	"  error_remedy TEXT,"
 	"  digest TEXT," /* of the index, or of the only manifest */
 	"  n_log_lines BIGINT NOT NULL,"
 	"  created_ns BIGINT NOT NULL,"
@@ -204,6 +205,7 @@ const char db_build_sql[] =
 	"  size BIGINT,"
 	"  error_code TEXT,"
 	"  error_text TEXT,"
+	"  error_remedy TEXT,"
 	"  queued_ns BIGINT NOT NULL,"
 	"  started_ns BIGINT,"
 	"  ended_ns BIGINT,"

@@ -105,7 +105,25 @@ static struct err *find_tag(struct executor_bases *b, struct tag *t)
 static struct err *copy_err(const struct err *e)
 {
 	own_mem char *text = err_text(e);
-	return err_new(e->kind, "%s", text);
+	return err_told(e->kind, err_code(e), err_remedy(e), "%s", text);
+}
+
+/* What a registry refuses, as those who read of the build tell it from other refusals. */
+static struct err *coded(struct err *e)
+{
+	static const struct {
+		const char *code, *remedy;
+	} by_kind[ERR_CANCELED + 1] = {
+		[ERR_NOT_FOUND] = { "BASE_NOT_FOUND",
+				    "Look at the name and tag of the base image." },
+		[ERR_DENIED] = { "BASE_DENIED",
+				 "Make the base image public, or use one that may be pulled." },
+	};
+	if (e && !err_code(e)) {
+		e->code = by_kind[e->kind].code;
+		e->remedy = by_kind[e->kind].remedy;
+	}
+	return e;
 }
 
 /* Asks once; others wait for the answer. */
@@ -126,7 +144,7 @@ static struct err *resolve_tag(struct executor_bases *b, struct str reference, s
 		mutex_unlock(&b->lock);
 		struct err *e = oci_reference_parse(reference, &t->ref);
 		if (!e)
-			e = find_tag(b, t);
+			e = coded(find_tag(b, t));
 		mutex_lock(&b->lock);
 		t->failed = e;
 		t->done = true;
@@ -166,6 +184,8 @@ static struct err *read_document(struct executor_bases *b, struct tag *t,
 	return NULL;
 }
 
+#define NO_PLATFORM_REMEDY "Choose another base image, or build without the platform."
+
 static struct err *no_platform(const struct tag *t, const struct oci_platform *want,
 			       const struct oci_document *index)
 {
@@ -177,9 +197,10 @@ static struct err *no_platform(const struct tag *t, const struct oci_platform *w
 			buf_printf(&has, "%s%s", has.len ? ", " : "",
 				   oci_platform_text(&m->platform).s);
 	}
-	struct err *e = err_new(ERR_NOT_FOUND, STR_FMT " has no image for %s; it has %s",
-				STR_ARG(t->reference), oci_platform_text(want).s,
-				has.len ? has.p : "none that names a platform");
+	struct err *e = err_coded(ERR_NOT_FOUND, "BASE_PLATFORM", NO_PLATFORM_REMEDY,
+				  STR_FMT " has no image for %s; it has %s", STR_ARG(t->reference),
+				  oci_platform_text(want).s,
+				  has.len ? has.p : "none that names a platform");
 	buf_done(&has);
 	return e;
 }
@@ -224,9 +245,9 @@ static struct err *check_platform(const struct tag *t, const struct oci_platform
 {
 	if (oci_platform_match(want, &config->platform))
 		return NULL;
-	return err_new(ERR_NOT_FOUND, STR_FMT " has no image for %s; it has %s",
-		       STR_ARG(t->reference), oci_platform_text(want).s,
-		       oci_platform_text(&config->platform).s);
+	return err_coded(ERR_NOT_FOUND, "BASE_PLATFORM", NO_PLATFORM_REMEDY,
+			 STR_FMT " has no image for %s; it has %s", STR_ARG(t->reference),
+			 oci_platform_text(want).s, oci_platform_text(&config->platform).s);
 }
 
 static struct err *load(struct executor_bases *b, struct tag *t, const struct oci_platform *want,
@@ -282,7 +303,7 @@ struct err *executor_bases_resolve(struct executor_bases *b, struct str referenc
 		struct graph_base g;
 		struct err *e = load(b, t, p, own_arena, &g);
 		if (e)
-			return err_wrap(e, "base image " STR_FMT, STR_ARG(reference));
+			return coded(err_wrap(e, "base image " STR_FMT, STR_ARG(reference)));
 		hold(&b->lock);
 		base = arena_new(b->a, struct base);
 		*base = (struct base){ .g = g, .platform = *p, .tag = t, .next = b->bases };
@@ -308,7 +329,7 @@ struct err *executor_bases_fetch(struct executor_bases *b, const struct graph_ba
 	own_mem char *name = mem_printf("%s layer %zu/%zu %s", g->reference, layer + 1, g->n_layers,
 					oci_platform_text(&base->platform).s);
 	struct exec_transfer t = { b->o, name };
-	return err_wrap(registry_fetch_blob(b->o->registry, &base->tag->ref, &g->layers[layer],
-					    b->o->blobs, on_progress, &t),
-			"base image %s", g->reference);
+	return coded(err_wrap(registry_fetch_blob(b->o->registry, &base->tag->ref,
+						  &g->layers[layer], b->o->blobs, on_progress, &t),
+			      "base image %s", g->reference));
 }

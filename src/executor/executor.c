@@ -68,7 +68,7 @@ void exec_fail(struct exec *x, struct err *e)
 static struct err *copy_err(const struct err *e)
 {
 	own_mem char *text = err_text(e);
-	return err_coded(e->kind, err_code(e), err_remedy(e), "%s", text);
+	return err_told(e->kind, err_code(e), err_remedy(e), "%s", text);
 }
 
 static void target_fail_locked(struct exec *x, size_t target, const struct graph_step *g,
@@ -446,6 +446,11 @@ static struct err *keep_results(struct exec *x)
 	return e;
 }
 
+static const char *text_in(struct arena *a, const char *s)
+{
+	return s ? arena_strdup(a, str_of(s)) : NULL;
+}
+
 static void list_failures(struct exec *x, struct executor_result *out)
 {
 	struct arena *a = x->result_arena;
@@ -458,7 +463,8 @@ static void list_failures(struct exec *x, struct executor_result *out)
 		out->failures[out->n_failures++] =
 			(struct executor_failure){ .platform = t->platform,
 						   .kind = t->failed->kind,
-						   .code = err_code(t->failed),
+						   .code = text_in(a, err_code(t->failed)),
+						   .remedy = text_in(a, err_remedy(t->failed)),
 						   .text = arena_strdup(a, str_of(text)),
 						   .in_step = t->in_step,
 						   .step = t->step };

@@ -122,7 +122,7 @@ struct executor_image {
 struct executor_failure {
 	struct oci_platform platform;
 	enum err_kind kind;
-	const char *code; /* static; NULL: none */
+	const char *code, *remedy; /* NULL: none */
 	const char *text;
 	bool in_step;  /* a step failed */
 	uint32_t step; /* its index */
@@ -143,7 +143,8 @@ struct err *executor_build(const struct executor_options *o, struct arena *a,
 			   const struct executor_request *r, struct executor_result *out);
 
 /* A base image for a platform: from the local store for names without a registry, else from the
- * registry. ERR_NOT_FOUND lists the platforms it has. */
+ * registry. ERR_NOT_FOUND code BASE_PLATFORM lists the platforms it has; BASE_NOT_FOUND
+ * and BASE_DENIED are what the registry says. */
 struct executor_bases;
 /* `local_first`: images whose name holds a registry are looked for in the local store too. */
 struct executor_bases *executor_bases_open(const struct executor_options *o, struct arena *a,

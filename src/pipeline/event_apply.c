@@ -206,11 +206,12 @@ static struct err *job_done(struct pipeline_batch *b, struct pipeline_job_row *j
 static struct err *job_failed(struct pipeline_batch *b, struct pipeline_job_row *j, json_t *e)
 {
 	json_t *error = NULL;
-	struct str code = STR(""), text = STR("");
+	struct str code = STR(""), text = STR(""), remedy = STR("");
 	TRY(json_get_obj(e, "error", &error));
 	if (error) {
 		TRY(text_of(error, "code", 64, &code));
 		TRY(text_of(error, "text", PIPELINE_MOST_ERROR_TEXT, &text));
+		TRY(text_of(error, "remedy", PIPELINE_MOST_REMEDY, &remedy));
 	}
 	if (is_marked(j) || b->cancel == LEASE_TIME)
 		return pipeline_job_release(b->p, b->tx, b->r.b.id, j, b->cancel, LEASE_STOPPED,
@@ -218,6 +219,7 @@ static struct err *job_failed(struct pipeline_batch *b, struct pipeline_job_row 
 	/* "CANCELED" in a job that is not ended is the pipeline's own word; see cancel.c. */
 	j->error_code = code.len ? arena_strdup(b->a, code) : "BUILD";
 	j->error_text = arena_strdup(b->a, text);
+	j->error_remedy = remedy.len ? arena_strdup(b->a, remedy) : NULL;
 	return move_job(b, j, JOB_FAILED);
 }
 

@@ -7,6 +7,7 @@
 #define PIPELINE_MOST_EVENTS     1000
 #define PIPELINE_MOST_STEP_TEXT  4096
 #define PIPELINE_MOST_ERROR_TEXT 4096
+#define PIPELINE_MOST_REMEDY     1000
 
 struct pipeline_batch {
 	struct pipeline *p;

@@ -220,6 +220,7 @@ static struct err *fail_lost(struct pipeline *p, struct db_tx *tx, const char *r
 	j->error_code = "WORKER_LOST";
 	j->error_text =
 		arena_printf(after->a, "%d workers were lost with it", PIPELINE_MOST_ATTEMPTS);
+	j->error_remedy = "Look into the logs of the workers, and retry.";
 	pipeline_after_say(after, record_id, (int)j->position,
 			   "worker %s was lost; %s has failed,"
 			   " as it is the %dth",
@@ -237,6 +238,7 @@ struct err *pipeline_job_release(struct pipeline *p, struct db_tx *tx, const cha
 	if (cancel == LEASE_TIME) {
 		j->error_code = "TIME_LIMIT";
 		j->error_text = arena_printf(after->a, "it took longer than %u s", time_limit_s);
+		j->error_remedy = "Raise the time limit of the build rule.";
 		return pipeline_job_move(p, tx, record_id, j, JOB_FAILED);
 	}
 	bool counts = why == LEASE_LOST || (why == LEASE_STOPPED && !cancel);

@@ -20,9 +20,9 @@ static struct err *insert_job(struct db_tx *tx, const char *record_id,
 	return db_tx_exec(tx,
 			  "INSERT INTO build_job (record_id, platform, position, state, attempt,"
 			  " worker_id, native, media_type, digest, size, error_code, error_text,"
-			  " queued_ns, started_ns, ended_ns)"
+			  " queued_ns, started_ns, ended_ns, error_remedy)"
 			  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-			  " $15)",
+			  " $15, $16)",
 			  DB_PARAMS(db_cstr(record_id), db_cstr(j->platform), db_int(j->position),
 				    db_cstr(pipeline_job_state_name(j->state)), db_int(j->attempt),
 				    pipeline_text(j->worker_id),
@@ -31,7 +31,7 @@ static struct err *insert_job(struct db_tx *tx, const char *record_id,
 				    j->digest ? db_int(j->size) : db_null(),
 				    pipeline_text(j->error_code), pipeline_text(j->error_text),
 				    db_int(j->queued_ns), pipeline_time(j->started_ns),
-				    pipeline_time(j->ended_ns)));
+				    pipeline_time(j->ended_ns), pipeline_text(j->error_remedy)));
 }
 
 static struct err *insert_record(struct db_tx *tx, const struct pipeline_record *n)
@@ -43,9 +43,9 @@ static struct err *insert_record(struct db_tx *tx, const struct pipeline_record 
 		" trigger_kind, actor, ref, commit_id, pushed_ns, tags, dockerfile_dir,"
 		" dockerfile_name, build_args, no_cache, pool, priority, policy, required,"
 		" emulation, time_limit_s, status, waits_for, rerun_of, error_code, error_text,"
-		" n_log_lines, created_ns, ended_ns)"
+		" n_log_lines, created_ns, ended_ns, error_remedy)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-		" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, 0, $27, $28)",
+		" $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, 0, $27, $28, $29)",
 		DB_PARAMS(db_cstr(b->id), db_int(b->seq), db_cstr(b->repository_id),
 			  pipeline_text(b->rule_id), pipeline_text(b->source_id),
 			  db_cstr(b->trigger), db_cstr(b->actor ? b->actor : ""), db_cstr(b->ref),
@@ -57,7 +57,7 @@ static struct err *insert_record(struct db_tx *tx, const struct pipeline_record 
 			  db_cstr(pipeline_status_name(b->status)), pipeline_text(b->waits_for),
 			  pipeline_text(b->rerun_of), pipeline_text(b->error_code),
 			  pipeline_text(b->error_text), db_int(b->created_ns),
-			  pipeline_time(b->ended_ns)));
+			  pipeline_time(b->ended_ns), pipeline_text(b->error_remedy)));
 }
 
 /* A build that was refused before it began is a record too, so that its pusher sees why. */
@@ -70,6 +70,7 @@ static void refuse_jobs(struct pipeline_record *n, int64_t now)
 		j->digest = j->media_type = NULL;
 		j->error_code = n->b.error_code;
 		j->error_text = n->b.error_text;
+		j->error_remedy = n->b.error_remedy;
 		j->ended_ns = now;
 	}
 }
@@ -90,8 +91,9 @@ static void say_new(struct pipeline_record *n, struct pipeline_after *after)
 			pipeline_after_say(after, b->id, (int)i, "taken over from build %s: %s",
 					   b->rerun_of, n->jobs[i].digest);
 	if (b->error_code)
-		pipeline_after_say(after, b->id, -1, "not built: %s (%s)", b->error_text,
-				   b->error_code);
+		pipeline_after_say(after, b->id, -1, "not built: %s (%s)%s%s", b->error_text,
+				   b->error_code, b->error_remedy ? " " : "",
+				   b->error_remedy ? b->error_remedy : "");
 	pipeline_after_poke(after, b->id);
 	if (b->error_code)
 		pipeline_after_close(after, b->id);
@@ -156,8 +158,9 @@ static void set_lists(struct arena *a, const struct pipeline_rule *rule,
 static void refuse(struct arena *a, struct pipeline_build *b, struct err *e)
 {
 	own_mem char *text = err_text(e);
-	b->error_code = err_code(e) ? err_code(e) : "BUILD_REFUSED";
+	b->error_code = arena_strdup(a, str_of(err_code(e) ? err_code(e) : "BUILD_REFUSED"));
 	b->error_text = arena_strdup(a, str_of(text));
+	b->error_remedy = err_remedy(e) ? arena_strdup(a, str_of(err_remedy(e))) : NULL;
 	err_free(e);
 }
 
@@ -171,6 +174,7 @@ static struct err *set_tags(struct pipeline *p, struct arena *a, const struct pi
 	b->n_tags = m->n_tags;
 	b->error_code = m->code;
 	b->error_text = m->code ? m->problem : NULL;
+	b->error_remedy = m->code ? m->remedy : NULL;
 	if (m->code)
 		return NULL;
 	struct err *e =

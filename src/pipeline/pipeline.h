@@ -164,7 +164,7 @@ struct pipeline_job {
 	uint32_t attempt;
 	const char *worker; /* its name; NULL */
 	bool native_known, native;
-	const char *digest, *error_code, *error_text; /* NULL */
+	const char *digest, *error_code, *error_text, *error_remedy; /* NULL */
 	uint64_t size;
 	int64_t queued_ns, started_ns, ended_ns; /* 0: not yet */
 };
@@ -187,7 +187,7 @@ struct pipeline_build {
 	uint32_t time_limit_s;
 	enum pipeline_status status;
 	const char *waits_for, *rerun_of, *superseded_by, *canceled_by; /* NULL */
-	const char *error_code, *error_text, *digest;                   /* NULL */
+	const char *error_code, *error_text, *error_remedy, *digest;    /* NULL */
 	int64_t created_ns, started_ns, ended_ns;
 	struct pipeline_job *jobs; /* in the order of the rule's platforms */
 	size_t n_jobs;

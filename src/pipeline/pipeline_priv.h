@@ -55,7 +55,7 @@ struct pipeline_job_row {
 	const char *media_type, *digest;           /* NULL */
 	int64_t size;
 	/* Of a job that is leased, CANCELED here says that somebody asked to cancel it. */
-	const char *error_code, *error_text;
+	const char *error_code, *error_text, *error_remedy;
 	int64_t queued_ns, started_ns, ended_ns; /* 0 */
 };
 struct pipeline_record {         /* a row of build_record with its jobs */

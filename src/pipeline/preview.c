@@ -32,6 +32,7 @@ static struct err *check_immutable(struct preview *v, struct pipeline_match *m)
 	own_mem char *text = err_text(e);
 	m->code = "TAG_IMMUTABLE";
 	m->problem = arena_strdup(v->a, str_of(text));
+	m->remedy = arena_strdup(v->a, str_of(err_remedy(e)));
 	return NULL;
 }
 

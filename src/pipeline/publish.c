@@ -69,6 +69,7 @@ static enum outcome outcome_of(struct ending *g)
 		r->b.error_code = failed->error_code ? failed->error_code : "BUILD";
 		r->b.error_text = arena_printf(g->a, "%s: %s", failed->platform,
 					       failed->error_text ? failed->error_text : "failed");
+		r->b.error_remedy = failed->error_remedy;
 		return OUTCOME_FAILED;
 	}
 	const char *by = canceled && canceled->error_text ? canceled->error_text : "";
@@ -92,8 +93,9 @@ static struct err *end_as(struct ending *g, enum pipeline_status to)
 {
 	struct pipeline_build *b = &g->r.b;
 	if (to == PIPELINE_FAILED)
-		pipeline_after_say(&g->after, b->id, -1, "failed: %s (%s)", b->error_text,
-				   b->error_code);
+		pipeline_after_say(&g->after, b->id, -1, "failed: %s (%s)%s%s", b->error_text,
+				   b->error_code, b->error_remedy ? " " : "",
+				   b->error_remedy ? b->error_remedy : "");
 	pipeline_after_run(&g->after);
 	TRY(store_end(g, to));
 	pipeline_after_poke(&g->after, b->id);
@@ -107,6 +109,7 @@ static struct err *fail(struct ending *g, struct err *e)
 	own_mem char *text = err_text(e);
 	g->r.b.error_code = arena_strdup(g->a, str_of(err_code(e) ? err_code(e) : "PUBLISH"));
 	g->r.b.error_text = arena_strdup(g->a, str_of(text));
+	g->r.b.error_remedy = err_remedy(e) ? arena_strdup(g->a, str_of(err_remedy(e))) : NULL;
 	g->r.b.digest = NULL;
 	err_free(e);
 	return end_as(g, PIPELINE_FAILED);

@@ -132,6 +132,7 @@ static bool see_job(void *arg, struct db_row *r)
 		.started_ns = db_row_int(r, 13),
 		.ended_ns = db_row_int(r, 14),
 		.worker = pipeline_row_text(a, r, 15),
+		.error_remedy = pipeline_row_text(a, r, 16),
 	};
 	return true;
 }
@@ -143,7 +144,8 @@ struct err *pipeline_jobs_load(struct pipeline *p, struct db_tx *tx, struct aren
 	TRY(pipeline_sql(p, tx,
 			 "SELECT j.platform, j.position, j.state, j.attempt, j.worker_id,"
 			 " j.lease_id, j.native, j.media_type, j.digest, j.size, j.error_code,"
-			 " j.error_text, j.queued_ns, j.started_ns, j.ended_ns, w.name"
+			 " j.error_text, j.queued_ns, j.started_ns, j.ended_ns, w.name,"
+			 " j.error_remedy"
 			 " FROM build_job j LEFT JOIN worker w ON w.id = j.worker_id"
 			 " WHERE j.record_id = $1 ORDER BY j.position, j.platform",
 			 DB_PARAMS(db_cstr(record_id)), see_job, &jobs));
@@ -171,7 +173,8 @@ static struct err *not_as_read(const char *record_id)
 static void job_invariant(struct pipeline_job_row *j, enum pipeline_job_state to, int64_t now)
 {
 	if (to == JOB_QUEUED) {
-		j->worker_id = j->lease_id = j->error_code = j->error_text = NULL;
+		j->worker_id = j->lease_id = NULL;
+		j->error_code = j->error_text = j->error_remedy = NULL;
 		j->native = -1;
 		j->started_ns = 0;
 	}
@@ -180,7 +183,7 @@ static void job_invariant(struct pipeline_job_row *j, enum pipeline_job_state to
 	if (pipeline_job_ended(to))
 		j->ended_ns = now;
 	if (to == JOB_DONE)
-		j->error_code = j->error_text = NULL;
+		j->error_code = j->error_text = j->error_remedy = NULL;
 	assert((to == JOB_DONE) == (j->digest != NULL));
 	assert(to != JOB_FAILED || j->error_code);
 }
@@ -195,7 +198,8 @@ struct err *pipeline_job_move(struct pipeline *p, struct db_tx *tx, const char *
 		tx,
 		"UPDATE build_job SET state = $3, attempt = $4, worker_id = $5,"
 		" lease_id = $6, native = $7, media_type = $8, digest = $9, size = $10,"
-		" error_code = $11, error_text = $12, started_ns = $13, ended_ns = $14"
+		" error_code = $11, error_text = $12, started_ns = $13, ended_ns = $14,"
+		" error_remedy = $16"
 		" WHERE record_id = $1 AND platform = $2 AND state = $15 RETURNING 1",
 		DB_PARAMS(db_cstr(record_id), db_cstr(j->platform), db_cstr(job_states[to].name),
 			  db_int(j->attempt), pipeline_text(j->worker_id),
@@ -203,7 +207,8 @@ struct err *pipeline_job_move(struct pipeline *p, struct db_tx *tx, const char *
 			  pipeline_text(j->media_type), pipeline_text(j->digest),
 			  j->digest ? db_int(j->size) : db_null(), pipeline_text(j->error_code),
 			  pipeline_text(j->error_text), pipeline_time(j->started_ns),
-			  pipeline_time(j->ended_ns), db_cstr(job_states[j->state].name)),
+			  pipeline_time(j->ended_ns), db_cstr(job_states[j->state].name),
+			  pipeline_text(j->error_remedy)),
 		pipeline_see_row, &moved));
 	if (!moved)
 		return not_as_read(record_id);
@@ -227,13 +232,15 @@ struct err *pipeline_record_move(struct pipeline *p, struct db_tx *tx, struct pi
 	TRY(db_tx_query(tx,
 			"UPDATE build_record SET status = $2, error_code = $3, error_text = $4,"
 			" digest = $5, canceled_by = $6, superseded_by = $7, started_ns = $8,"
-			" ended_ns = $9 WHERE id = $1 AND status = $10 RETURNING 1",
+			" ended_ns = $9, error_remedy = $11 WHERE id = $1 AND status = $10"
+			" RETURNING 1",
 			DB_PARAMS(db_cstr(b->id), db_cstr(pipeline_status_name(to)),
 				  pipeline_text(b->error_code), pipeline_text(b->error_text),
 				  pipeline_text(b->digest), pipeline_text(b->canceled_by),
 				  pipeline_text(b->superseded_by), pipeline_time(b->started_ns),
 				  pipeline_time(b->ended_ns),
-				  db_cstr(pipeline_status_name(b->status))),
+				  db_cstr(pipeline_status_name(b->status)),
+				  pipeline_text(b->error_remedy)),
 			pipeline_see_row, &moved));
 	if (!moved)
 		return not_as_read(b->id);

@@ -9,7 +9,8 @@
 	" r.dockerfile_name, r.build_args, r.no_cache, r.pool, r.priority, r.policy,"        \
 	" r.required, r.emulation, r.time_limit_s, r.status, r.waits_for, r.rerun_of,"       \
 	" r.superseded_by, r.canceled_by, r.error_code, r.error_text, r.digest,"             \
-	" r.n_log_lines, r.created_ns, r.started_ns, r.ended_ns, i.namespace, i.type"
+	" r.n_log_lines, r.created_ns, r.started_ns, r.ended_ns, i.namespace, i.type,"       \
+	" r.error_remedy"
 
 struct records {
 	struct arena *a;
@@ -104,6 +105,7 @@ static void read_record(struct arena *a, struct db_row *r, struct pipeline_recor
 	if (!pipeline_status_parse(db_row_text(r, 22), &b->status))
 		b->status = PIPELINE_FAILED;
 	read_times(r, out);
+	b->error_remedy = pipeline_row_text(a, r, 36);
 	out->namespace_ = pipeline_row_text(a, r, 34);
 	out->is_public = str_eq(db_row_text(r, 35), STR("PUBLIC"));
 	read_tags(a, out->tags_json, b);
@@ -154,6 +156,7 @@ static void job_of(const struct pipeline_job_row *j, struct pipeline_job *out)
 		.digest = j->digest,
 		.error_code = pipeline_job_ended(j->state) ? j->error_code : NULL,
 		.error_text = pipeline_job_ended(j->state) ? j->error_text : NULL,
+		.error_remedy = pipeline_job_ended(j->state) ? j->error_remedy : NULL,
 		.size = (uint64_t)j->size,
 		.queued_ns = j->queued_ns,
 		.started_ns = j->started_ns,

@@ -78,7 +78,7 @@ static void set_job(struct world *w, enum pipeline_job_state s)
 	EXPECT_OK(db_exec(
 		w->db,
 		"UPDATE build_job SET state = $1, lease_id = $2, worker_id = $2, native = $3,"
-		" digest = $4, error_code = $5, started_ns = $6, ended_ns = $7",
+		" digest = $4, error_code = $5, error_remedy = $5, started_ns = $6, ended_ns = $7",
 		DB_PARAMS(db_cstr(pipeline_job_state_name(s)), pipeline_text(leased ? "l" : NULL),
 			  leased ? db_int(1) : db_null(), pipeline_text(s == JOB_DONE ? SHA : NULL),
 			  pipeline_text(s == JOB_FAILED ? "STEP_FAILED" : NULL),
@@ -101,7 +101,7 @@ static struct err *move_job(struct world *w, enum pipeline_job_state to)
 	load(w, tx, &r);
 	r.jobs[0].digest = to == JOB_DONE ? SHA : NULL;
 	if (to == JOB_FAILED)
-		r.jobs[0].error_code = "STEP_FAILED";
+		r.jobs[0].error_code = r.jobs[0].error_remedy = "STEP_FAILED";
 	TRY(pipeline_job_move(w->p, tx, "r-1", &r.jobs[0], to));
 	EXPECT(r.jobs[0].state == to);
 	return db_tx_commit(tx);
@@ -124,6 +124,7 @@ TEST(a_job_that_moves_has_the_row_of_its_new_state)
 			EXPECT(!!j->ended_ns == pipeline_job_ended(j->state));
 			EXPECT(!!j->digest == (to == JOB_DONE));
 			EXPECT(!!j->error_code == (to == JOB_FAILED));
+			EXPECT(!!j->error_remedy == (to == JOB_FAILED));
 			if (to == JOB_QUEUED)
 				EXPECT(!j->lease_id && !j->worker_id && j->native == -1 &&
 				       !j->started_ns);
@@ -160,7 +161,7 @@ static void set_record(struct world *w, enum pipeline_status s)
 {
 	EXPECT_OK(db_exec(w->db,
 			  "UPDATE build_record SET status = $1, digest = NULL, error_code = NULL,"
-			  " started_ns = NULL, ended_ns = NULL",
+			  " error_remedy = NULL, started_ns = NULL, ended_ns = NULL",
 			  DB_PARAMS(db_cstr(pipeline_status_name(s)))));
 }
 
@@ -172,6 +173,7 @@ static struct err *move_record(struct world *w, enum pipeline_status to)
 	load(w, tx, &r);
 	r.b.digest = to == PIPELINE_SUCCESS ? SHA : NULL;
 	r.b.error_code = to == PIPELINE_FAILED ? "STEP_FAILED" : NULL;
+	r.b.error_remedy = r.b.error_code;
 	r.b.canceled_by = to == PIPELINE_CANCELED ? "mary" : NULL;
 	TRY(pipeline_record_move(w->p, tx, &r, to));
 	return db_tx_commit(tx);
@@ -194,6 +196,7 @@ TEST(a_record_that_moves_has_the_row_of_its_new_status)
 			EXPECT(!!r.b.started_ns == (to == PIPELINE_BUILDING));
 			EXPECT(!!r.b.digest == (to == PIPELINE_SUCCESS));
 			EXPECT(!!r.b.error_code == (to == PIPELINE_FAILED));
+			EXPECT(!!r.b.error_remedy == (to == PIPELINE_FAILED));
 			if (to == PIPELINE_CANCELED)
 				EXPECT_STR(str_of(r.b.canceled_by), "mary");
 		}

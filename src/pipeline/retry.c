@@ -121,18 +121,11 @@ static struct err *load_start(struct pipeline *p, struct arena *a, struct str ru
 	return NULL;
 }
 
-/* A code that the record would have, as an error with a code of static lifetime. */
+/* What the record would say. */
 static struct err *refused(const struct pipeline_build *b)
 {
-	static const char *const codes[] = { "TAG_EMPTY", "TAG_CHAR",      "TAG_LONG",
-					     "RULE_COST", "TAG_IMMUTABLE", "TAG_TEMPLATE" };
-	const char *code = "TAG_INVALID";
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
-		if (strcmp(codes[i], b->error_code) == 0)
-			code = codes[i];
-	return err_coded(strcmp(code, "TAG_IMMUTABLE") == 0 ? ERR_DENIED : ERR_INVALID, code,
-			 "Change the tags of the rule, or build another ref.", "%s",
-			 b->error_text ? b->error_text : "no tag comes of it");
+	enum err_kind kind = strcmp(b->error_code, "TAG_IMMUTABLE") == 0 ? ERR_DENIED : ERR_INVALID;
+	return err_told(kind, b->error_code, b->error_remedy, "%s", b->error_text);
 }
 
 struct err *pipeline_build_start(struct pipeline *p, struct arena *a, struct str rule_id,
@@ -171,7 +164,7 @@ static struct pipeline_record *copy_of(struct arena *a, const struct pipeline_re
 	b->trigger = "RERUN";
 	b->actor = actor;
 	b->id = b->waits_for = b->superseded_by = b->canceled_by = NULL;
-	b->error_code = b->error_text = b->digest = NULL;
+	b->error_code = b->error_text = b->error_remedy = b->digest = NULL;
 	b->created_ns = b->started_ns = b->ended_ns = 0;
 	n->n_log_lines = 0;
 	for (size_t i = 0; i < n->n_jobs; i++)

@@ -87,25 +87,45 @@ static struct err *check_piece(struct arena *a, const struct pipeline_rule *r,
 	return NULL;
 }
 
+/* Groups may be empty, so the tag is at least this long. */
+static struct err *check_length(const struct pipeline_template *t, size_t fixed)
+{
+	size_t least = fixed;
+	if (t->time)
+		least += (least ? 1 : 0) + (t->time == PIPELINE_MINUTE ? 12 : 8);
+	if (t->commit)
+		least += (least ? 1 : 0) + t->commit;
+	if (least <= PIPELINE_TAG_BYTES)
+		return NULL;
+	return err_coded(ERR_INVALID, "TAG_LONG", "Shorten the text.",
+			 "tag template: its tags would have at least %zu characters, at most %d are"
+			 " allowed",
+			 least, PIPELINE_TAG_BYTES);
+}
+
 static struct err *check_template(struct arena *a, const struct pipeline_rule *r,
 				  const char *const *groups, size_t n,
 				  const struct pipeline_template *t)
 {
 	struct pipeline_piece p;
-	size_t at = 0;
+	size_t at = 0, fixed = 0;
 	struct pipeline_template again;
 	/* The three fields say what the one string says. */
 	TRY(pipeline_template_parse(a, str_of(pipeline_template_text(a, t)), &again));
 	if (t->commit > 40)
-		return invalid("TAG_TEMPLATE", NULL, "a commit id has 1 to 40 characters");
+		return invalid("TAG_TEMPLATE", "The default is 6.",
+			       "a commit id has 1 to 40 characters");
 	for (bool more = true;;) {
 		TRY(pipeline_piece_next(str_of(t->version), &at, &more, &p));
 		if (!more)
-			return NULL;
+			return check_length(t, fixed);
 		if (pipeline_piece_is_git(&p))
-			return invalid("TAG_TEMPLATE", NULL,
-				       "time and commit have fields of their own");
+			return invalid(
+				"TAG_TEMPLATE",
+				"Give the template as one text, or use buildTime and commitId.",
+				"time and commit have fields of their own");
 		TRY(check_piece(a, r, groups, n, &p));
+		fixed += p.is_variable ? 0 : p.text.len;
 	}
 }
 
@@ -123,7 +143,9 @@ static bool arg_name_ok(struct str s)
 static struct err *check_args(const struct pipeline_rule *r)
 {
 	if (r->n_args > PIPELINE_MOST_ARGS)
-		return invalid("BUILD_ARG", NULL, "a rule has at most 20 build arguments");
+		return invalid("BUILD_ARG",
+			       "Leave some out, or give them defaults in the Dockerfile.",
+			       "a rule has at most 20 build arguments");
 	for (size_t i = 0; i < r->n_args; i++) {
 		struct str name = str_of(r->args[i].name), value = str_of(r->args[i].value);
 		if (!arg_name_ok(name))
@@ -132,11 +154,13 @@ static struct err *check_args(const struct pipeline_rule *r)
 					 "\"" STR_FMT "\" is no name of a build argument",
 					 STR_ARG(str_first(name, 100)));
 		if (value.len > LIMIT_RULE_ARG_BYTES || str_has_nul(value))
-			return err_coded(ERR_INVALID, "BUILD_ARG", NULL,
-					 "the value of " STR_FMT " is too long", STR_ARG(name));
+			return err_coded(ERR_INVALID, "BUILD_ARG",
+					 "Put what is long into a file of the repository.",
+					 "the value of " STR_FMT " is longer than %d bytes",
+					 STR_ARG(name), LIMIT_RULE_ARG_BYTES);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(r->args[k].name, r->args[i].name) == 0)
-				return err_coded(ERR_INVALID, "BUILD_ARG", NULL,
+				return err_coded(ERR_INVALID, "BUILD_ARG", "Give it once.",
 						 "build argument %s is given twice",
 						 r->args[i].name);
 	}
@@ -169,11 +193,13 @@ static struct err *check_platforms(struct pipeline_rule *r)
 		TRY(check_target(&r->platforms[i]));
 	for (size_t i = 1; i < r->n_platforms; i++)
 		if (has_platform(r->platforms, i, &r->platforms[i]))
-			return err_coded(ERR_INVALID, "PLATFORM", NULL, "%s is given twice",
+			return err_coded(ERR_INVALID, "PLATFORM", "Give it once.",
+					 "%s is given twice",
 					 oci_platform_text(&r->platforms[i]).s);
 	for (size_t i = 0; i < r->n_required; i++)
 		if (!has_platform(r->platforms, r->n_platforms, &r->required[i]))
-			return err_coded(ERR_INVALID, "PLATFORM", NULL,
+			return err_coded(ERR_INVALID, "PLATFORM",
+					 "Add it to \"platforms\", or take it from \"required\".",
 					 "%s is required, but not built",
 					 oci_platform_text(&r->required[i]).s);
 	if (r->policy == PIPELINE_REQUIRED && !r->n_required)
@@ -204,9 +230,10 @@ static struct err *check_paths(struct arena *a, struct pipeline_rule *r)
 static struct err *check_numbers(const struct pipeline_rule *r)
 {
 	if (r->priority < -100 || r->priority > 100)
-		return invalid("PRIORITY", NULL, "priority is -100 to 100");
+		return invalid("PRIORITY", "The default is 0.", "priority is -100 to 100");
 	if (r->time_limit_s < 60 || r->time_limit_s > 86400)
-		return invalid("TIME_LIMIT", NULL, "the time limit is 60 to 86400 seconds");
+		return invalid("TIME_LIMIT", "The default is 3600.",
+			       "the time limit is 60 to 86400 seconds");
 	return NULL;
 }
 
@@ -220,7 +247,8 @@ struct err *pipeline_rule_check(struct arena *a, struct pipeline_rule *r)
 		r->dockerfile_dir = "";
 	TRY(check_pattern(a, r, &groups, &n));
 	if (!r->n_tags || r->n_tags > PIPELINE_MOST_TAGS)
-		return invalid("IMAGE_TAGS", NULL, "a rule has one to three image tags");
+		return invalid("IMAGE_TAGS", "List one to three in \"imageTags\".",
+			       "a rule has one to three image tags");
 	for (size_t i = 0; i < r->n_tags; i++)
 		TRY(check_template(a, r, groups, n, &r->tags[i]));
 	TRY(check_platforms(r));
@@ -267,7 +295,8 @@ struct err *pipeline_rule_match(struct arena *a, const struct pipeline_rule *r, 
 	out->matches = v != PIPELINE_NO_MATCH;
 	if (v == PIPELINE_TOO_COSTLY) {
 		out->code = "RULE_COST";
-		out->problem = "the expression is too expensive: simplify nested repeats";
+		out->problem = "the expression is too expensive for this name";
+		out->remedy = "Simplify nested repeats, as in (a+)+.";
 	} else if (v == PIPELINE_MATCH) {
 		pipeline_tags_make(a, r, name, m, out);
 	}

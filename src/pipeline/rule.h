@@ -83,8 +83,9 @@ struct pipeline_match {
 	size_t n_groups;
 	const char *tags[PIPELINE_MOST_TAGS]; /* without duplicates */
 	size_t n_tags;
-	/* Why no tags come of it although it matches: code and text; NULL: all is well. */
-	const char *code, *problem; /* TAG_EMPTY, TAG_CHAR, TAG_LONG, RULE_COST, TAG_IMMUTABLE */
+	/* Why no tags come of it although it matches; NULL: all is well. Codes are TAG_EMPTY,
+	 * TAG_CHAR, TAG_LONG, TAG_TEMPLATE, RULE_COST, and in previews TAG_IMMUTABLE. */
+	const char *code, *problem, *remedy;
 };
 struct pipeline_moment {
 	int64_t pushed_ns;

@@ -8,11 +8,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_tags(struct arena *a, const struct pipeline_match *m)
 {
-	const char *code, *problem;
+	struct pipeline_match again = { .matches = true };
 	if (m->n_tags && m->code)
 		abort();
 	for (size_t i = 0; i < m->n_tags; i++)
-		if (!pipeline_tag_check(a, str_of(m->tags[i]), &code, &problem))
+		if (!pipeline_tag_check(a, str_of(m->tags[i]), &again))
 			abort();
 }
 

@@ -42,8 +42,9 @@ bool pipeline_ref_name_ok(struct str name, const char **why);
 
 /* ---- rule_tag.c ---- */
 
-/* May it be a tag? Else code and reason, static or in the arena. */
-bool pipeline_tag_check(struct arena *a, struct str tag, const char **code, const char **problem);
+#define PIPELINE_TAG_BYTES 128 /* of a tag, at most. SPEC distribution "Pulling manifests" */
+/* May it be a tag? Else code, problem and remedy of `out` say why not. */
+bool pipeline_tag_check(struct arena *a, struct str tag, struct pipeline_match *out);
 /* A character for messages: itself, or \xNN. */
 const char *pipeline_shown_char(struct arena *a, struct str rest);
 /* The name of the group that stands for the whole branch or tag. */

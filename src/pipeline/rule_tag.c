@@ -7,8 +7,6 @@
 #include "base/limits.h"
 #include "oci/reference.h"
 
-#define MOST_TAG 128
-
 const char *pipeline_whole_name(enum pipeline_ref_type t)
 {
 	return t == PIPELINE_TAG ? "tag" : "branch";
@@ -31,27 +29,31 @@ static bool is_tag_char(char c, bool first)
 	       c == '_' || (!first && (c == '.' || c == '-'));
 }
 
-bool pipeline_tag_check(struct arena *a, struct str tag, const char **code, const char **problem)
+bool pipeline_tag_check(struct arena *a, struct str tag, struct pipeline_match *out)
 {
 	if (!tag.len) {
-		*code = "TAG_EMPTY";
-		*problem = "the tag is empty";
+		out->code = "TAG_EMPTY";
+		out->problem = "the tag is empty: its groups match nothing in this name";
+		out->remedy = "Let a group match at least one character, or put text beside it.";
 		return false;
 	}
 	for (size_t i = 0; i < tag.len; i++) {
 		if (is_tag_char(tag.p[i], i == 0))
 			continue;
-		*code = "TAG_CHAR";
-		*problem = arena_printf(a, "\"" STR_FMT "\" cannot be a tag: %s is not allowed %s",
-					STR_ARG(str_first(tag, 200)),
-					pipeline_shown_char(a, str_skip(tag, i)),
-					i ? "in it" : "at its beginning");
+		out->code = "TAG_CHAR";
+		out->problem = arena_printf(
+			a, "\"" STR_FMT "\" cannot be a tag: %s is not allowed %s",
+			STR_ARG(str_first(tag, 200)), pipeline_shown_char(a, str_skip(tag, i)),
+			i ? "in it" : "at its beginning");
+		out->remedy = "Write ${branch:slug}, ${tag:slug} or ${group:slug}, which leave out"
+			      " what no tag has.";
 		return false;
 	}
-	if (tag.len > MOST_TAG) {
-		*code = "TAG_LONG";
-		*problem = arena_printf(a, "the tag has %zu characters, at most %d are allowed",
-					tag.len, MOST_TAG);
+	if (tag.len > PIPELINE_TAG_BYTES) {
+		out->code = "TAG_LONG";
+		out->problem = arena_printf(a, "the tag has %zu characters, at most %d are allowed",
+					    tag.len, PIPELINE_TAG_BYTES);
+		out->remedy = "Let the groups match less of the name.";
 		return false;
 	}
 	return true;
@@ -156,7 +158,7 @@ static bool make_one(struct arena *a, const struct pipeline_rule *r, struct str 
 			buf_add_c(&b, '-');
 		buf_add(&b, str_first(str_of(m->commit), t->commit));
 	}
-	if (!pipeline_tag_check(a, buf_str(&b), &out->code, &out->problem))
+	if (!pipeline_tag_check(a, buf_str(&b), out))
 		return false;
 	add_tag(a, out, arena_strdup(a, buf_str(&b)));
 	return true;

@@ -118,6 +118,42 @@ TEST(a_tag_has_something_to_say)
 	expect_refused(r, "TAG_TEMPLATE", "fields of their own");
 }
 
+TEST(text_that_no_tag_has_room_for)
+{
+	/* What is fixed has so many characters; a group may be empty. */
+	static const struct {
+		size_t text;
+		const char *behind;
+		struct pipeline_template rest;
+		bool fits;
+	} rows[] = {
+		{ 128, "", { .commit = 0 }, true },
+		{ 129, "", { .commit = 0 }, false },
+		{ 128, "${branch}", { .commit = 0 }, true },
+		{ 127, "${branch}-x", { .commit = 0 }, false },
+		{ 87, "", { .commit = 40 }, true },
+		{ 88, "", { .commit = 40 }, false },
+		{ 119, "", { .time = PIPELINE_DATE }, true },
+		{ 120, "", { .time = PIPELINE_DATE }, false },
+		{ 115, "", { .time = PIPELINE_MINUTE }, true },
+		{ 116, "", { .time = PIPELINE_MINUTE }, false },
+		{ 112, "", { .time = PIPELINE_DATE, .commit = 6 }, true },
+		{ 113, "", { .time = PIPELINE_DATE, .commit = 6 }, false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char version[160];
+		memset(version, 'x', rows[i].text);
+		strcpy(version + rows[i].text, rows[i].behind);
+		struct pipeline_rule r = good();
+		r.tags[0] = rows[i].rest;
+		r.tags[0].version = version;
+		if (rows[i].fits)
+			expect_taken(&r);
+		else
+			expect_refused(r, "TAG_LONG", "at most 128");
+	}
+}
+
 /* ---- build arguments ---- */
 
 static char arg_names[32][32];
@@ -185,7 +221,7 @@ TEST(values_of_build_arguments)
 	}
 	struct pipeline_rule r = good();
 	r.args[r.n_args++] = (struct pipeline_arg){ "A", first };
-	expect_refused(r, "BUILD_ARG", "too long");
+	expect_refused(r, "BUILD_ARG", "longer than 4096 bytes");
 }
 
 /* ---- the Dockerfile ---- */

@@ -449,6 +449,8 @@ struct err *pipeline_source_delete(struct pipeline *p, struct str id, bool *foun
 		return err_coded(ERR_CONFLICT, "SOURCE_IN_USE",
 				 "Unbind the repositories first: kiln repo unbind NAME.",
 				 "these repositories are built from it: %s", users.p);
+	TRY(db_tx_exec(tx, "UPDATE build_record SET source_id = NULL WHERE source_id = $1",
+		       DB_PARAMS(db_text(id))));
 	TRY(db_tx_query(tx, "DELETE FROM code_source WHERE id = $1 RETURNING id",
 			DB_PARAMS(db_text(id)), see_row, found));
 	TRY(db_tx_commit(tx));

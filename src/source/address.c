@@ -68,8 +68,9 @@ static struct err *look(const struct addrinfo *list, const struct source_url *u,
 					 u->host);
 	if (getnameinfo(list->ai_addr, list->ai_addrlen, out->text, sizeof(out->text), NULL, 0,
 			NI_NUMERICHOST) != 0)
-		return err_coded(ERR_UNAVAILABLE, "SRC_UNREACHABLE", NULL, "%s has no address",
-				 u->host);
+		return err_coded(ERR_UNAVAILABLE, "SRC_UNREACHABLE",
+				 "Look at the host's name, and at the server's name service.",
+				 "%s has no address", u->host);
 	return NULL;
 }
 

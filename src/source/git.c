@@ -134,13 +134,21 @@ static struct err *await(struct child *child, uint32_t timeout_s, int *status)
 	kill(-child->pid, SIGKILL);
 	child_kill(child, SIGKILL);
 	TRY(child_wait(child, status));
-	return err_coded(ERR_UNAVAILABLE, "GIT_TIMEOUT", NULL, "git did not end within %u s",
-			 timeout_s);
+	return err_coded(ERR_UNAVAILABLE, "GIT_TIMEOUT",
+			 "Try again; a code source with a depth fetches less.",
+			 "git did not end within %u s", timeout_s);
 }
+
+#define UNREACHABLE                                                                   \
+	"Look at the address and the remote server. Redirects are not followed, and " \
+	"certificates must be signed by somebody whom this machine trusts."
+
+#define LOGIN "Give the code source a credential that the remote takes."
 
 static const struct {
 	const char *part, *code, *remedy;
 	enum err_kind kind;
+	const char *says; /* NULL: git's own words */
 } known[] = {
 	{ "Host key verification failed", "SRC_HOST_KEY",
 	  "If the host's key was changed on purpose, take the new one over.", ERR_DENIED },
@@ -150,8 +158,11 @@ static const struct {
 	  ERR_DENIED },
 	{ "Authentication failed", "SRC_AUTH", "Look at the credential of the code source.",
 	  ERR_DENIED },
-	{ "could not read Username", "SRC_AUTH", "Give the code source a credential.", ERR_DENIED },
-	{ "could not read Password", "SRC_AUTH", "Give the code source a credential.", ERR_DENIED },
+	/* It would ask somebody now, which tells nothing of what the remote was given. */
+	{ "could not read Username", "SRC_AUTH", LOGIN, ERR_DENIED,
+	  "the remote wants another login" },
+	{ "could not read Password", "SRC_AUTH", LOGIN, ERR_DENIED,
+	  "the remote wants another login" },
 	{ "returned error: 403", "SRC_AUTH", "Look at the credential of the code source.",
 	  ERR_DENIED },
 	{ "couldn't find remote ref", "SRC_REF_GONE", "Push again, or build another ref.",
@@ -162,9 +173,12 @@ static const struct {
 	  "Look at the address of the repository.", ERR_NOT_FOUND },
 	{ "returned error: 404", "SRC_NOT_FOUND", "Look at the address of the repository.",
 	  ERR_NOT_FOUND },
-	{ "unable to access", "SRC_UNREACHABLE", NULL, ERR_UNAVAILABLE },
-	{ "Could not read from remote repository", "SRC_UNREACHABLE", NULL, ERR_UNAVAILABLE },
-	{ "Connection", "SRC_UNREACHABLE", NULL, ERR_UNAVAILABLE },
+	{ "unable to access", "SRC_UNREACHABLE", UNREACHABLE, ERR_UNAVAILABLE },
+	{ "Could not read from remote repository", "SRC_UNREACHABLE", UNREACHABLE,
+	  ERR_UNAVAILABLE },
+	{ "Connection", "SRC_UNREACHABLE", UNREACHABLE, ERR_UNAVAILABLE },
+	{ "error: object ", "SRC_OBJECT", "git fsck in the repository names what is wrong with it.",
+	  ERR_INVALID },
 };
 
 /* What is wrong with an object tells more than that its pack failed. */
@@ -196,7 +210,8 @@ static struct err *failure(int err_fd, int status)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (strstr(text, known[i].part))
 			return err_coded(known[i].kind, known[i].code, known[i].remedy,
-					 "git: " STR_FMT, STR_ARG(last));
+					 "git: " STR_FMT,
+					 STR_ARG(known[i].says ? str_of(known[i].says) : last));
 	if (last.len)
 		return err_new(ERR_INVALID, "git: " STR_FMT, STR_ARG(last));
 	return WIFSIGNALED(status)

@@ -46,8 +46,8 @@ struct err *source_url_parse(struct str text, struct source_url *out);
 /* A full ref: refs/heads/… or refs/tags/…, after git check-ref-format. */
 bool source_ref_ok(struct str ref);
 bool source_commit_ok(struct str id); /* 40 or 64 lower-case hexadecimal digits */
-/* A relative directory or file of a repository, cleaned: "" for "/", ".", "". ERR_INVALID for "..",
- * NUL, backslashes at the start, more than 1024 bytes. The caller frees `*out`. */
+/* A relative directory or file of a repository, cleaned: "" for "/", ".", "". ERR_INVALID code
+ * PATH for "..", NUL, more than 1024 bytes. The caller frees `*out`. */
 struct err *source_path_clean(struct str path, char **out);
 
 /* ---- remotes ---- */

@@ -171,14 +171,17 @@ struct err *source_path_clean(struct str path, char **out)
 	done(buf) b;
 	buf_init(&b, 1025);
 	if (str_has_nul(path) || path.len > 1024)
-		return err_new(ERR_INVALID, "a path has at most 1024 bytes, and no NUL");
+		return err_coded(ERR_INVALID, "PATH", "Name a shorter path.",
+				 "a path has at most 1024 bytes, and no NUL");
 	for (struct str rest = path; rest.p;) {
 		struct str part = str_cut(&rest, '/');
 		if (!part.len || str_eq(part, STR(".")))
 			continue;
 		if (str_eq(part, STR("..")))
-			return err_new(ERR_INVALID, "the path " STR_FMT " leaves the repository",
-				       STR_ARG(path));
+			return err_coded(ERR_INVALID, "PATH",
+					 "Name it from the root of the repository, without \"..\".",
+					 "the path " STR_FMT " leaves the repository",
+					 STR_ARG(path));
 		if (b.len)
 			buf_add_c(&b, '/');
 		buf_add(&b, part);

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "worker/report.h"
 #include "worker/worker_priv.h"
 
 #define LEAST_WAIT_MS 100
@@ -171,28 +172,32 @@ static void add_note(struct lease *l, const char *text)
 	buf_done(&b);
 }
 
-static void end_job(struct lease *l, const struct lease_job *j, bool canceled, const char *why)
+/* Why the jobs of a lease ended before their builder said so. */
+struct lease_end {
+	bool canceled;
+	const char *code, *remedy, *text; /* `remedy` may be NULL */
+};
+
+static void end_job(struct lease *l, const struct lease_job *j, const struct lease_end *end)
 {
 	struct buf b;
 	buf_init(&b, OUTBOX_EVENT_BYTES);
 	buf_printf(&b, "{\"type\":\"job\",\"platform\":\"%s\",\"state\":\"%s\",\"time\":%lld",
-		   j->platform, canceled ? "canceled" : "failed", (long long)time_now_unix_ms());
-	if (!canceled) {
-		buf_add(&b, STR(",\"error\":{\"code\":\"WORKER\",\"text\":"));
-		json_add_str(&b, str_first(str_of(why), 4096));
-		buf_add_c(&b, '}');
-	}
+		   j->platform, end->canceled ? "canceled" : "failed",
+		   (long long)time_now_unix_ms());
+	if (!end->canceled)
+		worker_report_add_error(&b, end->code, end->remedy, end->text);
 	buf_add_c(&b, '}');
 	outbox_add(&l->outbox, buf_str(&b));
 	buf_done(&b);
 }
 
 /* What the builder did not end. */
-static void end_jobs(struct lease *l, bool canceled, const char *why)
+static void end_jobs(struct lease *l, const struct lease_end *end)
 {
 	for (size_t i = 0; i < l->n_jobs; i++)
 		if (!l->jobs[i].ended)
-			end_job(l, &l->jobs[i], canceled, why);
+			end_job(l, &l->jobs[i], end);
 }
 
 /* --- the builder's events ------------------------------------------------------------------- */
@@ -446,7 +451,10 @@ static void work(struct lease *l)
 			lose(l);
 		own_mem char *text = err_text(e);
 		add_note(l, text);
-		end_jobs(l, is_canceled(l), text);
+		end_jobs(l, &(struct lease_end){ .canceled = is_canceled(l),
+						 .code = code ?: "WORKER",
+						 .remedy = err_remedy(e),
+						 .text = text });
 		err_free(e);
 		return;
 	}
@@ -454,7 +462,10 @@ static void work(struct lease *l)
 	read_events(l);
 	reap(l, false, &status);
 	own_mem char *how = how_it_ended(status);
-	end_jobs(l, is_canceled(l), how);
+	end_jobs(l, &(struct lease_end){ .canceled = is_canceled(l),
+					 .code = "WORKER",
+					 .remedy = "Look into the log of the worker, and retry.",
+					 .text = how });
 }
 
 static void lease_free(struct lease *l)

@@ -10,6 +10,7 @@
 
 #define OUT_BYTES      ((size_t)64 << 20) /* one event of the executor makes less than this */
 #define TEXT_BYTES     1000               /* of a step, in the list of them */
+#define CODE_BYTES     64
 #define STEPS_AT_ONCE  50
 #define ERROR_BYTES    ((size_t)16 << 10)
 #define KEPT_OUT_BYTES ((size_t)1 << 20)
@@ -172,16 +173,28 @@ void worker_report_done(struct worker_report *r, const struct oci_platform *p,
 	flush(r);
 }
 
+void worker_report_add_error(struct buf *b, const char *code, const char *remedy, const char *text)
+{
+	buf_add(b, STR(",\"error\":{\"code\":"));
+	json_add_str(b, str_first(str_of(code), CODE_BYTES));
+	if (remedy) {
+		buf_add(b, STR(",\"remedy\":"));
+		json_add_str(b, str_first(str_of(remedy), TEXT_BYTES));
+	}
+	buf_add(b, STR(",\"text\":"));
+	json_add_str(b, str_first(str_of(text), ERROR_BYTES));
+	buf_add_c(b, '}');
+}
+
 void worker_report_failed(struct worker_report *r, const struct oci_platform *p, const char *code,
-			  const char *text)
+			  const char *remedy, const char *text)
 {
 	hold(&r->lock);
 	if (!end_job(r, p))
 		return;
 	begin_job(r, "failed", p);
-	buf_printf(&r->out, ",\"error\":{\"code\":\"%s\",\"text\":", code);
-	json_add_str(&r->out, str_first(str_of(text), ERROR_BYTES));
-	buf_add(&r->out, STR("}}\n"));
+	worker_report_add_error(&r->out, code, remedy, text);
+	buf_add(&r->out, STR("}\n"));
 	flush(r);
 }
 

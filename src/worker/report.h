@@ -22,7 +22,10 @@ void worker_report_pushing(struct worker_report *r, const struct oci_platform *p
 void worker_report_done(struct worker_report *r, const struct oci_platform *p,
 			const struct oci_descriptor *manifest);
 void worker_report_failed(struct worker_report *r, const struct oci_platform *p, const char *code,
-			  const char *text);
+			  const char *remedy, const char *text);
 void worker_report_canceled(struct worker_report *r, const struct oci_platform *p);
+
+/* The member "error" of an event, behind another one; `remedy` may be NULL. */
+void worker_report_add_error(struct buf *b, const char *code, const char *remedy, const char *text);
 
 #endif

@@ -174,12 +174,29 @@ TEST(a_job_ends_once)
 {
 	struct fixture f;
 	fixture_init(&f);
-	worker_report_failed(f.r, &f.platforms[0], "STEP_FAILED", "it failed");
+	worker_report_failed(f.r, &f.platforms[0], "STEP_FAILED", NULL, "it failed");
 	worker_report_canceled(f.r, &f.platforms[0]);
 	worker_report_pushing(f.r, &f.platforms[0]);
 	own_json j = events(&f);
 	EXPECT(json_array_size(j) == 3); /* steps, running, failed */
 	EXPECT_STR(str_of(text_at(j, 1, "state")), "running");
 	EXPECT_STR(str_of(text_at(j, 2, "state")), "failed");
+	fixture_done(&f);
+}
+
+TEST(why_a_job_failed_is_told_whole)
+{
+	struct fixture f;
+	fixture_init(&f);
+	worker_report_failed(f.r, &f.platforms[0], "A\"B", "Say \"it\".\n", "no\xff");
+	worker_report_failed(f.r, &f.platforms[1], "C", NULL, "");
+	own_json j = events(&f);
+	json_t *first = json_object_get(json_array_get(j, 2), "error"),
+	       *second = json_object_get(json_array_get(j, 4), "error");
+	EXPECT_STR(str_of(json_string_value(json_object_get(first, "code"))), "A\"B");
+	EXPECT_STR(str_of(json_string_value(json_object_get(first, "remedy"))), "Say \"it\".\n");
+	EXPECT_STR(str_of(json_string_value(json_object_get(first, "text"))), "no\xef\xbf\xbd");
+	EXPECT_STR(str_of(json_string_value(json_object_get(second, "code"))), "C");
+	EXPECT(!json_object_get(second, "remedy"));
 	fixture_done(&f);
 }

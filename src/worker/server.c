@@ -53,29 +53,36 @@ static enum err_kind kind_of(int status)
 	}
 }
 
-/* Codes of errors are static text: those that somebody looks at. */
-static const char *known_code(struct str code)
+#define MOST_CODE   64
+#define MOST_REMEDY 1000
+#define MOST_DETAIL 4000
+
+static char *member(json_t *j, const char *name, size_t most)
 {
-	static const char *const known[] = { "LEASE_LOST", "WORKER_UNKNOWN" };
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (str_eq(code, str_of(known[i])))
-			return known[i];
-	return NULL;
+	struct str s = { 0 };
+	if (json_is_object(j))
+		err_free(json_get_str(j, name, &s));
+	return s.len ? str_dup(str_first(s, most)) : NULL;
+}
+
+/* `plain`: what the server says is of the build, and goes into its record as it is. */
+static struct err *refusal(const struct http_response *r, bool plain)
+{
+	own_json j = NULL;
+	err_free(json_read(str_n(r->body, r->body_len), &j));
+	own_mem char *code = member(j, "code", MOST_CODE),
+		     *remedy = member(j, "remedy", MOST_REMEDY),
+		     *detail = member(j, "detail", MOST_DETAIL);
+	const char *known = r->status == 410 ? "LEASE_LOST" : code;
+	if (plain && detail)
+		return err_told(kind_of(r->status), known, remedy, "%s", detail);
+	return err_told(kind_of(r->status), known, remedy, "the server answers %d%s%s", r->status,
+			detail ? ": " : "", detail ?: "");
 }
 
 struct err *worker_server_refusal(const struct http_response *r)
 {
-	own_json j = NULL;
-	struct str code = STR(""), detail = STR("");
-	err_free(json_read(str_n(r->body, r->body_len), &j));
-	if (json_is_object(j)) {
-		err_free(json_get_str(j, "code", &code));
-		err_free(json_get_str(j, "detail", &detail));
-	}
-	detail = str_first(detail, 1000);
-	const char *known = r->status == 410 ? "LEASE_LOST" : known_code(code);
-	return err_coded(kind_of(r->status), known, NULL, "the server answers %d%s" STR_FMT,
-			 r->status, detail.len ? ": " : "", STR_ARG(detail));
+	return refusal(r, false);
 }
 
 /* --- requests ------------------------------------------------------------------------------- */
@@ -140,5 +147,5 @@ struct err *worker_server_get(struct worker_server *s, const char *path,
 	done(http_response) r = { 0 };
 	struct http_request q = { .method = "GET", .sink = sink, .arg = arg };
 	TRY(worker_server_send(s, path, &q, &r));
-	return r.status == 200 ? NULL : worker_server_refusal(&r);
+	return r.status == 200 ? NULL : refusal(&r, true);
 }

@@ -17,7 +17,7 @@ OWN_DECLARE(worker_server);
  * detail. Codes that programs look at: LEASE_LOST, WORKER_UNKNOWN. `timeout_ms` 0: none. */
 struct err *worker_server_post(struct worker_server *s, const char *path, struct str body,
 			       uint32_t timeout_ms, json_t **out);
-/* GET; the body goes to `sink`. */
+/* GET; the body goes to `sink`. An error has a refusal's own words. */
 struct err *worker_server_get(struct worker_server *s, const char *path,
 			      struct err *(*sink)(void *arg, const void *p, size_t len), void *arg);
 /* The rest: any status is an answer. `path` is below /api/v1/worker; request without url and
@@ -29,7 +29,7 @@ struct err *worker_server_send_patiently(struct worker_server *s, const char *pa
 					 struct http_request *r, struct http_response *out);
 /* Waits before the next of several tries; `*wait_ms` grows. ERR_CANCELED. */
 struct err *worker_server_wait(struct worker_server *s, uint64_t *wait_ms);
-/* What a refusal says. Never NULL. */
+/* What a refusal says, with its code and its remedy. Never NULL. */
 struct err *worker_server_refusal(const struct http_response *r) __attribute__((returns_nonnull));
 
 #endif

@@ -393,7 +393,7 @@ def test_a_commit_that_the_remote_lost(service, remote):
     for ref, why in ("refs/heads/kept", "does not have commit"), ("refs/heads/gone", "couldn't find remote ref"):
         again = service.ok("POST", f"/api/v1/builds/{builds[ref]['id']}:rerun", {})
         error = service.wait(again["id"], "FAILED")["error"]
-        assert "answers 404" in error["text"] and why in error["text"], error
+        assert error["code"] == "SRC_REF_GONE" and why in error["text"], error
 
 
 # --- depth and submodules -----------------------------------------------------------------------
@@ -555,4 +555,4 @@ def test_objects_that_write_elsewhere_are_not_fetched(service, remote, entry):
     tree.push(f"{bad}:refs/heads/bad")
     source.look()
     error = service.wait(source.builds()["refs/heads/bad"]["id"], "FAILED")["error"]
-    assert re.search("hasDotdot|hasDotgit", error["text"]), error
+    assert error["code"] == "SRC_OBJECT" and re.search("hasDotdot|hasDotgit", error["text"]), error
