@@ -141,25 +141,52 @@ static struct err *tag_json(struct api_call *c, const struct catalog_tag *t, jso
 
 /* ---- routes ---- */
 
+/* A cursor of the newest first is "TIME NAME". */
+static struct err *read_query(struct api_call *c, struct catalog_tag_query *q)
+{
+	struct str sort = api_query(c, "sort");
+	q->newest = str_eq(sort, STR("updated"));
+	if (sort.len && !q->newest && !str_eq(sort, STR("name")))
+		return err_coded(ERR_INVALID, "QUERY", NULL, "sort is name or updated");
+	q->part = str_first(api_query(c, "q"), 255);
+	TRY(api_query_limit(c, &q->n));
+	TRY(api_query_cursor(c, &q->after));
+	uint64_t ns;
+	if (!q->newest || !q->after.len)
+		return NULL;
+	if (!str_to_u64(str_cut(&q->after, ' '), INT64_MAX, &ns) || !q->after.len)
+		return err_coded(ERR_INVALID, "QUERY", "Take it from \"next\" of the page before.",
+				 "cursor is none of this order");
+	q->after_ns = (int64_t)ns;
+	return NULL;
+}
+
+static const char *next_of(struct api_call *c, const struct catalog_tag_query *q,
+			   const struct catalog_tag *last)
+{
+	const char *after = q->newest ? arena_printf(c->arena, "%lld %s",
+						     (long long)last->updated_ns, last->name)
+				      : last->name;
+	return api_cursor(c, str_of(after));
+}
+
 struct err *api_tags_list(struct api_call *c, struct http_reply **out)
 {
 	struct catalog_image_repository r;
-	size_t most, n;
-	struct str after;
+	struct catalog_tag_query q = { .n = 0 };
+	size_t n;
 	struct catalog_tag *tags;
 	TRY(api_need_repository(c, c->params[0], AUTH_VIEW, &r));
-	TRY(api_query_limit(c, &most));
-	TRY(api_query_cursor(c, &after));
-	TRY(catalog_image_tags(c->api->o.catalog, c->arena, str_of(r.full_name), after, most + 1,
-			       &tags, &n));
+	TRY(read_query(c, &q));
+	size_t most = q.n++; /* one more tells whether there is a page behind it */
+	TRY(catalog_image_tags(c->api->o.catalog, c->arena, str_of(r.full_name), &q, &tags, &n));
 	own_json items = json_array();
 	for (size_t i = 0; i < n && i < most; i++) {
 		json_t *j;
 		TRY(tag_json(c, &tags[i], &j));
 		json_array_append_new(items, j);
 	}
-	*out = api_page(json_incref(items),
-			n > most ? api_cursor(c, str_of(tags[most - 1].name)) : NULL);
+	*out = api_page(json_incref(items), n > most ? next_of(c, &q, &tags[most - 1]) : NULL);
 	return NULL;
 }
 

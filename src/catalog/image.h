@@ -83,14 +83,22 @@ struct err *catalog_image_role(struct catalog *c, struct auth *auth,
 			       const struct auth_principal *who, struct str full_name, bool *found,
 			       bool *is_public, enum auth_role *role);
 
-/* Tags with what they point at, newest change first or by name, behind `after`. */
 struct catalog_tag {
 	const char *name;
 	struct catalog_manifest manifest;
 	int64_t created_ns, updated_ns;
 };
+struct catalog_tag_query {
+	struct str part;  /* of the name; empty: all */
+	bool newest;      /* the last change first; else by name */
+	struct str after; /* the name that the page before ended with; empty: from the start */
+	int64_t after_ns; /* its updated_ns, with `newest` */
+	size_t n;
+};
+/* Tags with what they point at. */
 struct err *catalog_image_tags(struct catalog *c, struct arena *m, struct str full_name,
-			       struct str after, size_t n, struct catalog_tag **out, size_t *n_out);
+			       const struct catalog_tag_query *q, struct catalog_tag **out,
+			       size_t *n_out);
 struct err *catalog_image_tag_get(struct catalog *c, struct arena *m, struct str full_name,
 				  struct str tag, bool *found, struct catalog_tag *out);
 /* Points another tag at what `from` (a tag or a digest) is. Immutability as in catalog_publish().

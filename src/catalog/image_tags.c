@@ -98,18 +98,27 @@ static bool see_tag(void *arg, struct db_row *r)
 	return true;
 }
 
+#define SELECT_TAGS                                                                 \
+	"SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns" \
+	" FROM tag t JOIN manifest m ON m.repository = t.repository"                \
+	" AND m.digest = t.digest WHERE t.repository = $1"                          \
+	" AND ($2 = '' OR REPLACE(t.name, $2, '') <> t.name)"
+
 struct err *catalog_image_tags(struct catalog *c, struct arena *m, struct str full_name,
-			       struct str after, size_t n, struct catalog_tag **out, size_t *n_out)
+			       const struct catalog_tag_query *q, struct catalog_tag **out,
+			       size_t *n_out)
 {
+	static const char by_name[] = SELECT_TAGS " AND t.name > $3 AND $4 = 0"
+						  " ORDER BY t.name LIMIT $5";
+	static const char newest[] = SELECT_TAGS " AND (t.updated_ns < $4 OR"
+						 " (t.updated_ns = $4 AND t.name > $3))"
+						 " ORDER BY t.updated_ns DESC, t.name LIMIT $5";
 	struct rows rows = { .m = m };
-	struct err *e =
-		db_query(c->db,
-			 "SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns"
-			 " FROM tag t JOIN manifest m ON m.repository = t.repository"
-			 " AND m.digest = t.digest WHERE t.repository = $1 AND t.name > $2"
-			 " ORDER BY t.name LIMIT $3",
-			 DB_PARAMS(db_text(full_name), db_text(after), db_int(MIN(n, INT64_MAX))),
-			 see_tag, &rows);
+	int64_t after_ns = !q->newest ? 0 : q->after.len ? q->after_ns : INT64_MAX;
+	struct err *e = db_query(c->db, q->newest ? newest : by_name,
+				 DB_PARAMS(db_text(full_name), db_text(q->part), db_text(q->after),
+					   db_int(after_ns), db_int(MIN(q->n, INT64_MAX))),
+				 see_tag, &rows);
 	err_keep(&e, rows.e);
 	if (!e) {
 		*out = arena_new_array(m, rows.n, struct catalog_tag);

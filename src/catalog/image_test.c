@@ -322,7 +322,8 @@ TEST(tags_of_an_immutable_repository_stay)
 	struct oci_digest two = publish(&f, "demo/a", 2, "latest", NULL);
 	struct catalog_tag *tags;
 	size_t n;
-	EXPECT_OK(catalog_image_tags(f.c, f.m, STR("demo/a"), STR(""), 10, &tags, &n));
+	EXPECT_OK(catalog_image_tags(f.c, f.m, STR("demo/a"),
+				     &(struct catalog_tag_query){ .n = 10 }, &tags, &n));
 	EXPECT(n == 2 && !oci_digest_eq(&tags[0].manifest.digest, &two) &&
 	       oci_digest_eq(&tags[1].manifest.digest, &two));
 	EXPECT_ERR(catalog_image_retag(f.c, STR("demo/a"), STR("latest"), STR("1.0")), ERR_DENIED,

@@ -82,3 +82,29 @@ def test_artifacts_and_what_claims_more_layers_than_it_has(service, later, tmp_p
     assert odd["kind"] == "IMAGE" and len(odd["layers"]) == 1
     assert [(h["createdBy"], h["comment"], h["layer"]) for h in odd["history"]] == [("one", None, None), ("two", "x\u2028<script>", None)]
     assert base64.b64encode(odd["config"]["content"].encode()) == base64.b64encode((tmp_path / "config.json").read_bytes())
+
+
+def test_tags_by_name_and_by_time(service, tmp_path):
+    full = built(service, tmp_path)
+    tags = f"/api/v1/repositories/{urllib.parse.quote(full, safe='')}/tags"
+    for name in ("b", "a", "c-1", "c-2"):
+        service.ok("PUT", f"{tags}/{name}", {"from": "main"})
+    service.ok("PUT", f"{tags}/b", {"from": get(service, full, "main")["images"][0]["digest"]})
+    service.ok("PUT", f"{tags}/a", {"from": "main"})  # as it was
+
+    def pages(limit, **query):
+        names, cursor = [], ""
+        while cursor is not None:
+            page = service.ok("GET", f"{tags}?" + urllib.parse.urlencode({"limit": limit, "cursor": cursor, **query}))
+            assert len(page["items"]) <= limit
+            names, cursor = names + [t["name"] for t in page["items"]], page["next"]
+        return names
+
+    for limit in (1, 2, 500):
+        assert pages(limit) == pages(limit, sort="name") == ["a", "b", "c-1", "c-2", "main"]
+        assert pages(limit, sort="updated") == ["b", "c-2", "c-1", "a", "main"]
+        assert pages(limit, q="c-") == ["c-1", "c-2"] and pages(limit, q="c-", sort="updated") == ["c-2", "c-1"]
+        assert pages(limit, q="%") == pages(limit, q="A") == []
+    by_name = service.ok("GET", f"{tags}?limit=1")["next"]
+    for wrong in ("sort=size", f"sort=updated&cursor={by_name}"):
+        assert service.api("GET", f"{tags}?{wrong}").json["code"] == "QUERY"
