@@ -107,6 +107,8 @@ void http_receive(struct http_exchange *x, const struct http_sink *sink, void *a
 /* Replies. The body goes over to the reply (freed by free()); may be NULL when `len` is 0. */
 struct http_reply *http_reply_new(unsigned status, char *body, size_t len);
 struct http_reply *http_reply_text(unsigned status, const char *body); /* copied; text/plain */
+/* `body` stays where it is, and outlives the reply. */
+struct http_reply *http_reply_borrowed(unsigned status, const void *body, size_t len);
 /* `len` bytes of a regular file from `offset`, by sendfile(2); `fd` is taken over. */
 struct http_reply *http_reply_file(unsigned status, int fd, uint64_t offset, uint64_t len);
 /* A body that comes over time: server-sent events. */
