@@ -165,7 +165,12 @@ static struct err *open_http(struct serve *s, const struct serve_options *o)
 					    .mirrors = o->mirrors },
 		     &s->api));
 	struct http_server_options http = {
-		.listen = o->listen, .handle = handle, .arg = s, .pool = s->pool
+		.listen = o->listen,
+		.handle = handle,
+		.arg = s,
+		.pool = s->pool,
+		.trusted = o->trusted,
+		.n_trusted = o->n_trusted,
 	};
 	return http_server_open(&http, &s->http);
 }

@@ -3,6 +3,7 @@
 #ifndef KILN_APP_SERVE_H
 #define KILN_APP_SERVE_H
 
+#include "http/forwarded.h"
 #include "registry/server.h"
 
 struct serve_options {
@@ -17,7 +18,9 @@ struct serve_options {
 	bool no_emulation;
 	uint32_t lease_s; /* of workers; 0: the default */
 	uint32_t session_idle_s, session_life_s;
-	int utc_offset_min;          /* of push times in tags */
+	int utc_offset_min;                 /* of push times in tags */
+	const struct http_network *trusted; /* proxies that tell whose requests they pass on */
+	size_t n_trusted;
 	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
 	const char *const *insecure; /* hosts, NULL-terminated */
 };
