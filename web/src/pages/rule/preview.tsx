@@ -137,7 +137,7 @@ export function RulePreview({ repository, draft }: { repository: Repository; dra
     <aside className="section preview" aria-label={t("rule.preview")}>
       <h2>{t("rule.preview")}</h2>
       <div>
-        <label htmlFor="preview-ref">{t(draft.refType === "GIT_TAG" ? "rule.ifTag" : "rule.ifBranch")}</label>
+        <label className="field-label" htmlFor="preview-ref">{t(draft.refType === "GIT_TAG" ? "rule.ifTag" : "rule.ifBranch")}</label>
         <Input
           id="preview-ref"
           value={typed ?? newest}

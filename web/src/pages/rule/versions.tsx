@@ -53,7 +53,7 @@ function Configuration({ tag, n, groups, change, save }: ConfigurationProps) {
     <fieldset className="configuration">
       <legend>{t("rule.configuration", { n })}</legend>
       <div className="field">
-        <label htmlFor={id}>{t("rule.version")}</label>
+        <label className="field-label" htmlFor={id}>{t("rule.version")}</label>
         <Input
           id={id}
           value={tag.version}
@@ -74,7 +74,7 @@ function Configuration({ tag, n, groups, change, save }: ConfigurationProps) {
         ) : null}
       </div>
       <div className="field">
-        <span id={`${id}-time`}>{t("rule.time")}</span>
+        <span className="field-label" id={`${id}-time`}>{t("rule.time")}</span>
         <Radio.Group
           aria-labelledby={`${id}-time`}
           value={tag.buildTime}
