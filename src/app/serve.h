@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "http/forwarded.h"
 
 /* What may be done without login. */
 enum serve_anonymous {
@@ -27,7 +27,9 @@ struct serve_options {
 	bool no_emulation;
 	uint32_t lease_s; /* of workers; 0: the default */
 	uint32_t session_idle_s, session_life_s;
-	int utc_offset_min;          /* of push times in tags */
+	int utc_offset_min;                 /* of push times in tags */
+	const struct http_network *trusted; /* proxies that tell whose requests they pass on */
+	size_t n_trusted;
 	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
 	const char *const *insecure; /* hosts, NULL-terminated */
 };

@@ -136,17 +136,42 @@ static struct err *read_external(const struct invocation *in, char **out, const 
 	return NULL;
 }
 
-static struct err *read_words(const struct invocation *in, struct serve_options *o, char **external)
+static struct err *read_trusted(const struct invocation *in, struct http_network **out, size_t *n)
+{
+	const struct option_values *given = option_all(in, "trusted-proxy");
+	own_mem struct http_network *list = mem_new_array(given->n + 1, struct http_network);
+	for (size_t i = 0; i < given->n; i++)
+		TRY(err_wrap(http_network_parse(str_of(given->v[i]), &list[i]), "--trusted-proxy"));
+	*out = move(list);
+	*n = given->n;
+	return NULL;
+}
+
+/* What `o` borrows. */
+struct kept {
+	char *external;
+	struct http_network *trusted;
+};
+
+static void kept_done(struct kept *k)
+{
+	free(k->external);
+	free(k->trusted);
+}
+
+static struct err *read_words(const struct invocation *in, struct serve_options *o, struct kept *k)
 {
 	TRY(app_store_check(in));
 	TRY(client_check(in));
 	TRY(read_slots(in, &o->slots));
 	TRY(read_lease(in, &o->lease_s));
 	TRY(read_offset(in, &o->utc_offset_min));
-	TRY(read_external(in, external, &o->prefix));
+	TRY(read_external(in, &k->external, &o->prefix));
+	TRY(read_trusted(in, &k->trusted, &o->n_trusted));
 	TRY(read_seconds(in, "session-idle", LIMIT_SESSION_IDLE_S, &o->session_idle_s));
 	TRY(read_seconds(in, "session-life", LIMIT_SESSION_LIFE_S, &o->session_life_s));
-	o->external_url = *external;
+	o->external_url = k->external;
+	o->trusted = k->trusted;
 	o->anonymous = anonymous(in);
 	o->no_emulation = option_get(in, "no-emulation") != NULL;
 	o->listen = listen_address(in);
@@ -173,13 +198,14 @@ int serve_command(const struct invocation *given)
 {
 	struct invocation in;
 	struct config file = { 0 };
-	own_mem char *external = NULL;
+	struct kept kept = { 0 };
 	struct serve_options o = { 0 };
 	struct err *e = config_read(given, &file, &in);
 	if (e)
 		return exit_usage(e);
-	e = read_words(&in, &o, &external);
+	e = read_words(&in, &o, &kept);
 	int code = e ? exit_usage(e) : exit_with(serve(&in, &o));
+	kept_done(&kept);
 	config_done(&file, &in);
 	return code;
 }

@@ -67,6 +67,8 @@ def test_build(scratch, tmp_path, kiln, args, says):
     (["serve", "--listen", "127.0.0.1:99999"], "HOST:PORT"),
     (["serve", "--listen", "::1:80"], "needs brackets"),
     (["serve", "more"], "more"),
+    (["serve", "--trusted-proxy", "proxy.example"], "--trusted-proxy: \"proxy.example\" is not ADDRESS/BITS"),
+    (["serve", "--trusted-proxy", "::1", "--trusted-proxy", "10.0.0.0/33"], "\"10.0.0.0/33\": its bits are 0 to 32"),
     (["serve", "--session-idle", "0"], "--session-idle 0 is not a number from 1 to"),
     (["serve", "--session-life", "1d"], "--session-life 1d is not a number from 1 to"),
     (["serve", "--external-url", "kiln.example"], "--external-url"),

@@ -248,7 +248,7 @@ def test_oras(registry, image, later, tmp_path):
 def test_health(registry):
     assert registry.request("GET", "/healthz").status == 200
     assert registry.request("GET", "/v2/").status == 200
-    assert registry.request("GET", "/elsewhere").status == 404
+    assert registry.request("GET", "/assets/elsewhere").status == 404
 
 
 def test_state_survives_a_restart(kiln, context, tmp_path):

@@ -22,6 +22,7 @@ const LIGHT: ThemeConfig["token"] = {
   colorTextTertiary: "#5d6675",
   colorTextDescription: "#5d6675",
   colorTextPlaceholder: "#656e7d",
+  colorTextQuaternary: "#7d8695",
   colorTextDisabled: "#6c7482",
   colorBorder: "#8b94a3",
   colorBorderSecondary: "#dfe3ea",
@@ -42,6 +43,7 @@ const DARK: ThemeConfig["token"] = {
   colorTextTertiary: "#a3abb8",
   colorTextDescription: "#a3abb8",
   colorTextPlaceholder: "#949dab",
+  colorTextQuaternary: "#7f8898",
   colorTextDisabled: "#8a93a2",
   colorBorder: "#697386",
   colorBorderSecondary: "#2e3440",
@@ -51,10 +53,14 @@ const DARK: ThemeConfig["token"] = {
   colorBgElevated: "#1e222b",
 };
 
+const LIGHT_SLIDER = { handleColor: "#1d4ed8", trackBg: "#1d4ed8", railBg: "#8b94a3" };
+const DARK_SLIDER = { handleColor: "#8fb1ff", trackBg: "#8fb1ff", railBg: "#697386" };
+
 export function antdTheme(dark: boolean): ThemeConfig {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: dark ? DARK : LIGHT,
+    components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER },
     cssVar: { key: "kiln" },
     hashed: false,
   };
