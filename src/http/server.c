@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -242,7 +243,8 @@ static struct err *start_daemon(struct http_server *s)
 				 MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 	if (!s->daemon)
 		return err_new(ERR_UNAVAILABLE, "start the threads of the HTTP server");
-	s->listen_fd = -1; /* the daemon's now */
+	s->accept_fd = s->listen_fd;
+	s->listen_fd = -1;
 	return NULL;
 }
 
@@ -318,15 +320,23 @@ static void wait_for_jobs(struct http_server *s)
 	}
 }
 
+/* Puts a socket that nobody can connect to in the place of the one that listens, which closes that
+ * and takes it out of all epoll sets. MHD_quiesce_daemon() ends the program when one of its threads
+ * comes by at that moment. */
+static void stop_accepting(struct http_server *s)
+{
+	own_fd none = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (none < 0 || dup3(none, s->accept_fd, O_CLOEXEC) < 0)
+		shutdown(s->accept_fd, SHUT_RD);
+}
+
 void http_server_stop(struct http_server *s, uint64_t grace_ms)
 {
 	if (s->stopped)
 		return;
 	s->stopped = true;
 	if (s->daemon) {
-		s->listen_fd = MHD_quiesce_daemon(s->daemon);
-		fd_close_own(&s->listen_fd);
-		s->listen_fd = -1;
+		stop_accepting(s);
 		http_stream_end_all(s, false);
 		wait_for_requests(s, grace_ms);
 	}

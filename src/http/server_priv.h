@@ -26,7 +26,8 @@ struct link {
 struct http_server {
 	struct http_server_options o; /* fixed after http_server_open() */
 	struct MHD_Daemon *daemon;    /* owned */
-	int listen_fd;                /* owned until the daemon starts, and again from the stop */
+	int listen_fd;                /* owned until the daemon starts */
+	int accept_fd;                /* the same, the daemon's */
 	char address[80];
 	pthread_t reaper;
 	bool reaper_runs;

@@ -408,6 +408,45 @@ TEST(stop_lets_requests_finish)
 	stop(&f);
 }
 
+struct knocking {
+	struct sockaddr_in at;
+	atomic_bool over;
+};
+
+static void *knock(void *arg)
+{
+	struct knocking *k = arg;
+	while (!atomic_load(&k->over)) {
+		own_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&k->at, sizeof(k->at)) == 0)
+			(void)raw_say(fd, "GET /prepared HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	return NULL;
+}
+
+TEST(clients_may_come_while_it_stops)
+{
+	struct fixture f;
+	pthread_t t[3];
+	struct knocking k = { .at = { .sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	for (size_t round = 0; round < 20; round++) {
+		start(&f, NULL);
+		k.at.sin_port = htons((uint16_t)atoi(strrchr(f.address, ':') + 1));
+		atomic_store(&k.over, false);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++)
+			EXPECT_OK(thread_start(&t[i], "knock", knock, &k));
+		usleep(10000);
+		http_server_stop(f.server, 50);
+		own_fd late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		EXPECT(connect(late, (struct sockaddr *)&k.at, sizeof(k.at)) < 0);
+		atomic_store(&k.over, true);
+		for (size_t i = 0; i < ARRAY_LEN(t); i++)
+			pthread_join(t[i], NULL);
+		stop(&f);
+	}
+}
+
 TEST(stop_ends_uploads_and_idle_connections)
 {
 	struct fixture f;
