@@ -1,6 +1,7 @@
 /* The commands that talk to a server, and their options. What they ask is in service_calls.c. */
 #include "app/builds.h"
 #include "app/options.h"
+#include "app/password.h"
 #include "app/rest.h"
 
 #define O_COMMON                                                                              \
@@ -198,6 +199,13 @@ static const struct option user_update_options[] = {
 	{ "disabled", 0, "yes|no", "no login any more", "yes|no", false },
 	O_COMMON
 };
+static const struct option user_password_options[] = {
+	{ "current-file", 0, "FILE",
+	  "holds the present password (asked for otherwise); - is standard input", NULL, false },
+	{ "password-stdin", 0, NULL,
+	  "read the new password from standard input (asked for otherwise)", NULL, false },
+	O_COMMON
+};
 static const struct option token_options[] = {
 	{ "role", 0, "ROLE", "the most it may do (default: what you may)",
 	  "view|develop|maintain|admin", false },
@@ -294,6 +302,10 @@ const struct command service_commands[] = {
 	REST("user create", "NAME", 1, "Make a user", user_create_options),
 	REST("user get", "NAME", 1, "Show a user", plain_options),
 	REST("user update", "NAME", 1, "Change a user", user_update_options),
+	{ "user password", "[NAME]",
+	  "Change your password; an administrator also that of another user",
+	  "Without NAME it is your own, and the present one is needed. Both are asked for at the terminal, which does not show them.",
+	  user_password_options, 0, 1, false, user_password_command },
 	REST("user delete", "NAME", 1, "Delete a user", plain_options),
 	REST("token list", "", 0, "List your tokens", list_options),
 	REST("token create", "NAME", 1, "Make a token, for docker, git or scripts", token_options),

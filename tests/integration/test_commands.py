@@ -271,7 +271,9 @@ def users_and_tokens(cli, server, tmp_path):
     made = cli("user", "create", name, "--password-stdin", input=PASSWORD + "\n")
     assert cli("user", "get", name) == made and name in str(cli("user", "list", "--limit", "500"))
     assert member(cli, cli("user", "update", name, "--disabled", "no"), "disabled") in (False, "no")
-    assert Cli(server, tmp_path, name, PASSWORD)("whoami")
+    changed = cli("user", "password", name, "--password-stdin", input="another password")
+    assert changed["name"] == name if cli.as_json else changed == f"{name} has a new password\n"
+    assert Cli(server, tmp_path, name, "another password")("whoami")
     token = cli("token", "create", "mine", "--role", "view", "--expires", "2099-01-31T00:00:00Z")
     id = member(cli, token, "id")
     assert id in str(cli("token", "list"))
@@ -431,6 +433,9 @@ WRONG = [
     (["token", "create", "t", "--role", "root"], "view|develop|maintain|admin"),
     (["user", "create", "u", "--password-stdin"], "standard input is empty"),
     (["user", "update", "u"], "changes nothing"),
+    (["user", "password", "--password-stdin"], "no terminal"),
+    (["user", "password", "u"], "--password-stdin"),
+    (["user", "password", "--password-stdin", "--current-file", "-"], "both"),
     (["login", "--token-stdin", "--password-stdin"], "exclude each other"),
     (["login", "--token-stdin", "-u", "x"], "exclude each other"),
     (["login", "--password-stdin", "-u", "x"], "standard input is empty"),
@@ -583,6 +588,49 @@ def mina(server, tmp_path):
     name = f"mina{uuid.uuid4().hex[:6]}"
     server.user(name, PASSWORD)
     return Cli(server, tmp_path, name, PASSWORD)
+
+
+def can_log_in(cli, password):
+    body = {"name": "check"}
+    return cli.server.api("POST", "/api/v1/tokens", body, basic=(cli.user, password)).status == 201
+
+
+def test_a_user_changes_the_password_at_the_terminal(mina):
+    with terminal(["user", "password"], mina.env) as (answer, end):
+        answer("Present password: ", PASSWORD + "\n")
+        answer("New password: ", " a new one \n")
+        answer("Once more: ", " a new one \n")
+        code, screen = end()
+    assert code == 0 and f"{mina.user} has a new password" in screen, screen
+    assert PASSWORD not in screen and "a new one" not in screen, "it was shown"
+    assert can_log_in(mina, " a new one ") and not can_log_in(mina, PASSWORD)
+
+
+def test_a_password_that_is_not_changed(mina, tmp_path):
+    def typed(*answers):
+        with terminal(["user", "password"], mina.env) as (answer, end):
+            for prompt, words in zip(("Present password: ", "New password: ", "Once more: "), answers):
+                answer(prompt, words)
+            return end()
+
+    code, screen = typed(PASSWORD + "\n", "one password\n", "another one\n")
+    assert code == 2 and "not the same" in screen
+    code, screen = typed("a guess\n", "one password\n", "one password\n")
+    assert code == 1 and "present password is wrong" in screen
+    code, screen = typed(PASSWORD + "\n", "one pass\x03")
+    assert code == 130 and "one pass" not in screen
+    assert "present password is wrong or missing" in mina.refused("user", "update", mina.user, "--password-stdin", input="x" * 12)
+    assert "No such file" in mina.refused("user", "password", "--current-file", "nowhere", "--password-stdin", input="x" * 12)
+    assert can_log_in(mina, PASSWORD)
+
+
+def test_a_password_from_a_file(mina, tmp_path):
+    (tmp_path / "present").write_text(PASSWORD + "\n")
+    mina.refused("user", "password", "--current-file", tmp_path / "present", "--password-stdin", input="\n", code=2)
+    mina("user", "password", "--current-file", tmp_path / "present", "--password-stdin", input="a new password\n")
+    assert can_log_in(mina, "a new password") and not can_log_in(mina, PASSWORD)
+    for bad in (b"\xff\xfe secret", b"nul\0byte"):
+        assert "UTF-8" in mina.refused("user", "password", mina.user, "--password-stdin", input=bad, code=2)
 
 
 def test_login_at_the_terminal(mina, server):
