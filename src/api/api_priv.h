@@ -107,6 +107,8 @@ struct err *api_body_u64(struct api_call *c, const char *name, uint64_t max, boo
 /* null, or RFC 3339 text; 0 and false for none */
 json_t *api_time(int64_t unix_ns);
 json_t *api_str(const char *s); /* null for NULL */
+/* sources.c: where its code is pushed to or fetched from; in the arena. */
+const char *api_source_url(struct api_call *c, const struct pipeline_source *s);
 
 /* ---- sessions of the console: sessions.c ---- */
 

@@ -13,7 +13,7 @@ static struct err *binding_json(struct api_call *c, const struct pipeline_bindin
 	json_object_set_new(j, "source",
 			    json_string(arena_printf(c->arena, "%s/%s", s.namespace_, s.name)));
 	json_object_set_new(j, "provider", json_string(source_provider_name(s.provider)));
-	json_object_set_new(j, "url", json_string(s.url));
+	json_object_set_new(j, "url", json_string(api_source_url(c, &s)));
 	json_object_set_new(j, "autoBuild", json_boolean(b->auto_build));
 	json_object_set_new(j, "pool", json_string(b->pool));
 	json_object_set_new(j, "noCache", json_boolean(b->no_cache));

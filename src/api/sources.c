@@ -60,18 +60,21 @@ static json_t *hook_url(struct api_call *c, const struct pipeline_source *s)
 		    : json_null();
 }
 
+const char *api_source_url(struct api_call *c, const struct pipeline_source *s)
+{
+	if (s->provider != SOURCE_KILN)
+		return s->url;
+	return arena_printf(c->arena, "%s/git/%s/%s.git", root_url(c), s->namespace_, s->name);
+}
+
 static json_t *source_json(struct api_call *c, const struct pipeline_source *s)
 {
-	const char *url = s->url;
-	if (s->provider == SOURCE_KILN)
-		url = arena_printf(c->arena, "%s/git/%s/%s.git", root_url(c), s->namespace_,
-				   s->name);
 	json_t *j = json_object();
 	json_object_set_new(j, "id", json_string(s->id));
 	json_object_set_new(j, "namespace", json_string(s->namespace_));
 	json_object_set_new(j, "name", json_string(s->name));
 	json_object_set_new(j, "provider", json_string(source_provider_name(s->provider)));
-	json_object_set_new(j, "url", json_string(url));
+	json_object_set_new(j, "url", json_string(api_source_url(c, s)));
 	json_object_set_new(j, "credential", json_string(s->credential));
 	json_object_set_new(j, "username", api_str(s->username));
 	json_object_set_new(j, "hasSecret", json_boolean(strcmp(s->credential, "none") != 0));

@@ -128,7 +128,8 @@ static struct err *read_change(struct api_call *c, struct change *ch)
 
 static struct err *wrong_current(void)
 {
-	return err_coded(ERR_DENIED, "PASSWORD_WRONG", "Send the present one as currentPassword.",
+	return err_coded(ERR_DENIED, "PASSWORD_WRONG",
+			 "Send it as currentPassword; kiln user password asks for it.",
 			 "the present password is wrong or missing");
 }
 

@@ -4,98 +4,98 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/exit.h"
 #include "app/follow.h"
 #include "app/rest.h"
-#include "http/url.h"
 
 /* ---- repositories ---- */
 
-static struct err *bind(const struct invocation *in, const struct login *l, const char *source,
-			json_t **out)
+struct repo_create {
+	struct rest_request make, bind; /* no bind.path: it is built from nothing */
+};
+
+static struct err *read_repo_create(const struct invocation *in, void *state)
 {
-	own_json body = json_object();
-	TRY(rest_body(in, service_binding_fields, body));
-	own_mem char *id = NULL;
-	if (strcmp(source, "kiln") == 0) {
-		json_object_set_new(body, "provider", json_string("KILN"));
-	} else {
-		TRY(rest_source_id(l, source, &id));
-		json_object_set_new(body, "sourceId", json_string(id));
+	struct repo_create *c = state;
+	struct rest_request bind;
+	TRY(rest_prepare(in, &service_repo_create, &c->make));
+	TRY(rest_prepare(in, &service_repo_bind, &bind));
+	bool wants = json_object_size(bind.body) > 0;
+	if (option_get(in, "source")) {
+		c->bind = bind;
+		return NULL;
 	}
-	done(buf) path;
-	buf_init(&path, 4096);
-	buf_add(&path, STR("/api/v1/repositories/"));
-	rest_add_segment(&path, str_of(in->args[0]));
-	buf_add(&path, STR("/source"));
-	return rest_ask(l, "PUT", path.p, body, out);
+	rest_request_done(&bind);
+	return !wants ? NULL
+		      : err_new(ERR_INVALID, "--auto-build, --pool, --overseas and --no-cache "
+					     "are about a code source: --source NS/NAME");
 }
 
-static struct err *repo_create(const struct invocation *in, struct login *l)
+/* The repository as it is afterwards, with all that is known of its source. */
+static struct err *bind_made(const struct invocation *in, const struct login *l,
+			     const struct rest_request *bind, json_t **made)
 {
-	own_json body = json_object(), made = NULL, bound = NULL;
-	TRY(rest_add_arg(body, "namespace/name", in->args[0]));
-	TRY(rest_body(in, service_repository_fields, body));
-	TRY(rest_ask(l, "POST", "/api/v1/repositories", body, &made));
-	const char *source = option_get(in, "source");
-	if (source)
-		TRY(err_wrap(bind(in, l, source, &bound), "%s was made, but is not built from %s",
-			     in->args[0], source));
-	if (bound)
-		json_object_set(made, "source", bound);
+	own_json bound = NULL, now = NULL;
+	struct rest_request get;
+	TRY(rest_ask_prepared(l, bind, &bound));
+	TRY(rest_prepare(in, &service_repo_get, &get));
+	struct err *e = rest_ask_prepared(l, &get, &now);
+	rest_request_done(&get);
+	if (e)
+		return e;
+	json_object_set(now, "source", bound);
+	json_decref(*made);
+	*made = move(now);
+	return NULL;
+}
+
+static struct err *ask_repo_create(const struct invocation *in, struct login *l, void *state)
+{
+	const struct repo_create *c = state;
+	own_json made = NULL;
+	TRY(rest_ask_prepared(l, &c->make, &made));
+	if (c->bind.path)
+		TRY(err_wrap(bind_made(in, l, &c->bind, &made),
+			     "%s was made, but is not built from %s", in->args[0],
+			     option_get(in, "source")));
 	rest_print(in, made, NULL);
 	return NULL;
 }
 
-static struct err *repo_bind(const struct invocation *in, struct login *l)
-{
-	own_json bound = NULL;
-	TRY(bind(in, l, in->args[1], &bound));
-	rest_print(in, bound, NULL);
-	return NULL;
-}
-
-static int with_login(const struct invocation *in,
-		      struct err *(*run)(const struct invocation *in, struct login *l))
-{
-	struct login l;
-	struct err *e = login_find(option_get(in, "server"), &l);
-	if (e)
-		return exit_usage(e);
-	e = run(in, &l);
-	login_done(&l);
-	return exit_with(e);
-}
-
 int repo_create_command(const struct invocation *in)
 {
-	return with_login(in, repo_create);
+	struct repo_create c = { .make = { .call = NULL } };
+	int code = rest_run(in, &c, read_repo_create, ask_repo_create);
+	rest_request_done(&c.make);
+	rest_request_done(&c.bind);
+	return code;
 }
 
-int repo_bind_command(const struct invocation *in)
+/* ---- kiln builds start ---- */
+
+struct builds_start {
+	struct rest_request rules, start;
+};
+
+static struct err *read_builds_start(const struct invocation *in, void *state)
 {
-	return with_login(in, repo_bind);
+	struct builds_start *s = state;
+	TRY(rest_prepare(in, &service_rules, &s->rules));
+	return rest_prepare(in, &service_start, &s->start);
 }
 
-/* ---- builds ---- */
-
-static void add_repository(struct buf *path, const struct invocation *in)
+static struct err *only_rule(const struct login *l, const struct invocation *in,
+			     const struct rest_request *rules, char **rule)
 {
-	buf_add(path, STR("/api/v1/repositories/"));
-	rest_add_segment(path, str_of(in->args[0]));
-	buf_add(path, STR("/rules"));
-}
-
-static struct err *only_rule(const struct login *l, const struct invocation *in, char **rule)
-{
-	done(buf) path;
-	buf_init(&path, 4096);
-	add_repository(&path, in);
 	own_json page = NULL;
-	TRY(rest_ask(l, "GET", path.p, NULL, &page));
+	TRY(rest_ask_prepared(l, rules, &page));
 	json_t *items = json_object_get(page, "items");
 	const char *id = json_string_value(json_object_get(json_array_get(items, 0), "id"));
-	if (json_array_size(items) != 1 || !id)
+	if (!json_array_size(items))
+		return err_new(ERR_INVALID,
+			       "%s has no build rule: add one with kiln rule create %s --branch "
+			       "main --image-tag latest",
+			       in->args[0], in->args[0]);
+	if (json_array_size(items) > 1 || !id)
 		return err_new(
 			ERR_INVALID,
 			"%s has %zu build rules: say which one; kiln rule list %s shows them",
@@ -104,24 +104,19 @@ static struct err *only_rule(const struct login *l, const struct invocation *in,
 	return NULL;
 }
 
-static struct err *builds_start(const struct invocation *in, struct login *l)
+static struct err *ask_builds_start(const struct invocation *in, struct login *l, void *state)
 {
-	own_mem char *rule = NULL;
-	if (in->n_args > 1)
-		rule = mem_strdup(in->args[1]);
-	else
-		TRY(only_rule(l, in, &rule));
+	const struct builds_start *s = state;
+	own_mem char *rule = in->n_args > 1 ? mem_strdup(in->args[1]) : NULL;
+	if (!rule)
+		TRY(only_rule(l, in, &s->rules, &rule));
 	done(buf) path;
 	buf_init(&path, 8192);
-	add_repository(&path, in);
-	buf_add_c(&path, '/');
+	buf_add(&path, str_of(s->start.path));
 	rest_add_segment(&path, str_of(rule));
 	buf_add(&path, STR(":build"));
-	own_json body = json_object(), build = NULL;
-	const char *ref = option_get(in, "ref");
-	if (ref)
-		json_object_set_new(body, "ref", json_string(ref));
-	TRY(rest_ask(l, "POST", path.p, body, &build));
+	own_json build = NULL;
+	TRY(rest_ask(l, "POST", path.p, s->start.body, &build));
 	const char *id = json_string_value(json_object_get(build, "id"));
 	if (!option_get(in, "follow") || !id) {
 		rest_print(in, build, NULL);
@@ -132,16 +127,14 @@ static struct err *builds_start(const struct invocation *in, struct login *l)
 
 int builds_start_command(const struct invocation *in)
 {
-	return with_login(in, builds_start);
+	struct builds_start s = { .rules = { .call = NULL } };
+	int code = rest_run(in, &s, read_builds_start, ask_builds_start);
+	rest_request_done(&s.rules);
+	rest_request_done(&s.start);
+	return code;
 }
 
-static void add_option(struct buf *url, const struct invocation *in, const char *option,
-		       const char *parameter)
-{
-	const char *v = option_get(in, option);
-	if (v)
-		http_url_add_query(url, parameter, str_of(v[0] ? v : "true"));
-}
+/* ---- kiln builds logs ---- */
 
 static void print_lines(const struct invocation *in, json_t *page)
 {
@@ -224,33 +217,50 @@ static struct err *print_once(const struct login *l, const struct invocation *in
 	return NULL;
 }
 
-static struct err *builds_logs(const struct invocation *in, struct login *l)
+static struct err *check_together(const struct invocation *in)
 {
+	static const char *const without[][2] = { { "follow", "search" },
+						  { "follow", "tail" },
+						  { "search", "tail" } };
+	static const char *const only_with[] = { "regex", "ignore-case" };
+	for (size_t i = 0; i < ARRAY_LEN(without); i++)
+		if (option_get(in, without[i][0]) && option_get(in, without[i][1]))
+			return err_new(ERR_INVALID, "--%s and --%s exclude each other",
+				       without[i][0], without[i][1]);
+	const char *text = option_get(in, "search");
+	if (text && !text[0])
+		return err_new(ERR_INVALID, "--search is empty");
+	for (size_t i = 0; i < ARRAY_LEN(only_with); i++)
+		if (option_get(in, only_with[i]) && !text)
+			return err_new(ERR_INVALID, "--%s is about --search TEXT", only_with[i]);
+	return NULL;
+}
+
+static struct err *read_builds_logs(const struct invocation *in, void *state)
+{
+	TRY(check_together(in));
+	return rest_prepare(in, option_get(in, "search") ? &service_search : &service_logs, state);
+}
+
+static struct err *ask_builds_logs(const struct invocation *in, struct login *l, void *state)
+{
+	const struct rest_request *r = state;
 	struct follow f = { .platform = option_get(in, "platform"),
 			    .step = option_get(in, "step"),
 			    .stream = option_get(in, "stream"),
 			    .times = option_get(in, "times") != NULL,
 			    .json = option_get(in, "json") != NULL };
-	if (option_get(in, "follow") && !option_get(in, "search"))
+	if (option_get(in, "follow"))
 		return follow_build(l, in->args[0], &f);
-	done(buf) url;
-	buf_init(&url, 32768);
-	buf_add(&url, STR("/api/v1/builds/"));
-	rest_add_segment(&url, str_of(in->args[0]));
-	buf_add(&url, option_get(in, "search") ? STR("/log/search") : STR("/log"));
-	add_option(&url, in, "search", "q");
-	add_option(&url, in, "regex", "regex");
-	add_option(&url, in, "ignore-case", "ignoreCase");
-	add_option(&url, in, "platform", "platform");
-	add_option(&url, in, "step", "step");
-	add_option(&url, in, "stream", "stream");
-	add_option(&url, in, "tail", "tail");
 	if (option_get(in, "tail"))
-		return print_once(l, in, url.p);
-	return print_all(l, in, url.p);
+		return print_once(l, in, r->path);
+	return print_all(l, in, r->path);
 }
 
 int builds_logs_command(const struct invocation *in)
 {
-	return with_login(in, builds_logs);
+	struct rest_request r = { .call = NULL };
+	int code = rest_run(in, &r, read_builds_logs, ask_builds_logs);
+	rest_request_done(&r);
+	return code;
 }

@@ -5,7 +5,6 @@
 #include "app/options.h"
 
 int repo_create_command(const struct invocation *in);
-int repo_bind_command(const struct invocation *in);
 int builds_start_command(const struct invocation *in);
 int builds_logs_command(const struct invocation *in);
 

@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "app/exit.h"
 #include "app/rest.h"
+#include "app/secret.h"
 #include "base/fd.h"
 #include "codec/json.h"
 #include "http/url.h"
@@ -79,11 +79,11 @@ static struct err *write_config(json_t *j)
 
 struct err *login_server_url(const char *text, char **out)
 {
-	bool scheme = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
 	own_mem char *whole =
-		scheme ? mem_strdup(text)
-		       : mem_printf("%s://%s",
-				    http_host_is_loopback(str_of(text)) ? "http" : "https", text);
+		strstr(text, "://")
+			? mem_strdup(text)
+			: mem_printf("%s://%s",
+				     http_host_is_loopback(str_of(text)) ? "http" : "https", text);
 	struct http_url url;
 	TRY(err_wrap(http_url_parse(str_of(whole), &url), "server \"%s\"", text));
 	size_t len = strlen(url.text);
@@ -110,16 +110,27 @@ static struct err *take_kept(json_t *config, struct login *l)
 	return NULL;
 }
 
+static const char *named_server(const char *option)
+{
+	const char *env = getenv("KILN_SERVER");
+	return option ? option : env && env[0] ? env : NULL;
+}
+
+struct err *login_check_server(const char *server)
+{
+	own_mem char *url = NULL;
+	server = named_server(server);
+	return server ? login_server_url(server, &url) : NULL;
+}
+
 static struct err *find(const char *server, struct login *l)
 {
 	own_json config = NULL;
 	TRY(read_config(&config));
 	struct str current = { 0 };
-	const char *env = getenv("KILN_SERVER");
 	TRY(json_get_str(config, "current", &current));
 	own_mem char *kept = current.p ? str_dup(current) : NULL;
-	if (!server && env && env[0])
-		server = env;
+	server = named_server(server);
 	if (!server)
 		server = kept ? kept : "http://127.0.0.1:8080";
 	TRY(login_server_url(server, &l->server));
@@ -195,124 +206,122 @@ void login_registries(struct arena *a, struct registry_login **out, size_t *n)
 	err_free(e);
 }
 
-/* ---- asking ---- */
+/* ---- kiln login ---- */
 
-/* A line without its end; the terminal does not show it when `secret`. */
-static struct err *ask(const char *prompt, bool secret, char **out)
+/* What the user said; owned. */
+struct credentials {
+	char *user, *password, *token;
+};
+
+static void credentials_done(struct credentials *c)
 {
-	own_fd tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	if (tty < 0)
-		return err_new(ERR_INVALID, "there is no terminal to ask at: use --username and "
-					    "--password-stdin");
-	struct termios before, quiet;
-	TRY(fd_write_all(tty, prompt, strlen(prompt)));
-	bool hide = secret && tcgetattr(tty, &before) == 0;
-	if (hide) {
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(tty, TCSAFLUSH, &quiet);
-	}
-	char line[1100];
-	ssize_t n = read(tty, line, sizeof(line));
-	if (hide) {
-		tcsetattr(tty, TCSAFLUSH, &before);
-		TRY(fd_write_all(tty, "\n", 1));
-	}
-	if (n <= 0)
-		return err_new(ERR_CANCELED, "nothing was typed");
-	*out = str_dup(str_trim(str_n(line, (size_t)n)));
-	return NULL;
+	free(c->user);
+	free(c->password);
+	free(c->token);
 }
 
-struct err *login_stdin_secret(char **out)
+static struct err *read_credentials(const struct invocation *in, void *state)
 {
-	own_mem char *text = NULL;
-	size_t len;
-	TRY(fd_read_file(STDIN_FILENO, 64 << 10, &text, &len));
-	while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-		len--;
-	*out = mem_strndup(text, len);
-	return NULL;
+	static const char otherwise[] = "--username and --password-stdin";
+	struct credentials *c = state;
+	const char *user = option_get(in, "username");
+	bool by_token = option_get(in, "token-stdin"), by_stdin = option_get(in, "password-stdin");
+	if (by_token && (by_stdin || user))
+		return err_new(ERR_INVALID, "--token-stdin and --%s exclude each other",
+			       by_stdin ? "password-stdin" : "username");
+	if (by_token)
+		return err_wrap(secret_stdin(&c->token), "--token-stdin");
+	if (user && !user[0])
+		return err_new(ERR_INVALID, "--username is empty");
+	if (user)
+		c->user = mem_strdup(user);
+	else
+		TRY(secret_ask_name("User name: ", otherwise, &c->user));
+	if (by_stdin)
+		return err_wrap(secret_stdin(&c->password), "--password-stdin");
+	return secret_ask("Password: ", otherwise, &c->password);
 }
 
-static struct err *make_token(struct login *l, const char *password)
+static struct err *make_token(struct login *l, const struct credentials *given)
 {
 	char host[128] = "this machine";
 	gethostname(host, sizeof(host) - 1);
 	own_json body = json_pack("{s:o}", "name", json_sprintf("kiln login on %s", host));
 	struct rest_answer a;
-	struct rest_credentials c = { .user = l->user, .password = password };
+	struct rest_credentials c = { .user = given->user, .password = given->password };
 	TRY(rest_send(l->server, &c, "POST", "/api/v1/tokens", body, &a));
 	struct err *e = rest_check(&a);
 	struct str secret = { 0 };
 	if (!e)
 		e = json_get_str(a.json, "secret", &secret);
-	if (!e && secret.p)
+	if (!e && !secret.p)
+		e = err_new(ERR_INVALID, "%s gave no token; is it kiln?", l->server);
+	if (!e) {
 		l->token = str_dup(secret);
+		l->user = mem_strdup(given->user);
+	}
 	rest_answer_done(&a);
 	return e;
 }
 
-static struct err *log_in(const struct invocation *in, struct login *l)
+static struct err *take_token(struct login *l, const struct credentials *given)
 {
-	const char *user = option_get(in, "username");
-	own_mem char *password = NULL;
-	if (option_get(in, "token-stdin")) {
-		TRY(login_stdin_secret(&l->token));
-		struct rest_answer a;
-		struct rest_credentials c = { .token = l->token };
-		TRY(rest_send(l->server, &c, "GET", "/api/v1/whoami", NULL, &a));
-		struct err *e = rest_check(&a);
-		struct str name = { 0 };
-		if (!e)
-			e = json_get_str(a.json, "name", &name);
-		l->user = name.p ? str_dup(name) : NULL;
-		rest_answer_done(&a);
-		return e;
+	struct rest_answer a;
+	struct rest_credentials c = { .token = given->token };
+	TRY(rest_send(l->server, &c, "GET", "/api/v1/whoami", NULL, &a));
+	struct err *e = rest_check(&a);
+	struct str name = { 0 };
+	if (!e)
+		e = json_get_str(a.json, "name", &name);
+	if (!e) {
+		l->token = mem_strdup(given->token);
+		l->user = str_dup(name);
 	}
-	if (user)
-		l->user = mem_strdup(user);
-	else
-		TRY(ask("User name: ", false, &l->user));
-	if (option_get(in, "password-stdin"))
-		TRY(login_stdin_secret(&password));
-	else
-		TRY(ask("Password: ", true, &password));
-	return make_token(l, password);
+	rest_answer_done(&a);
+	return e;
 }
 
-static struct err *login(const struct invocation *in)
+static struct err *log_in(const struct invocation *in, struct login *found, void *state)
 {
-	struct login l = { 0 };
-	TRY(login_server_url(in->n_args ? in->args[0] : "http://127.0.0.1:8080", &l.server));
-	struct err *e = log_in(in, &l);
+	struct credentials *c = state;
+	struct login l = { .server = mem_strdup(found->server) };
+	struct err *e = c->token ? take_token(&l, c) : make_token(&l, c);
 	if (!e)
 		e = login_keep(&l);
-	if (!e)
-		printf("Logged in to %s as %s.\n", l.server, l.user ? l.user : "?");
+	if (!e) {
+		own_mem char *text = mem_printf("Logged in to %s as %s.", l.server, l.user);
+		rest_print_done(in, l.server, text);
+	}
 	login_done(&l);
 	return e;
 }
 
 int login_command(const struct invocation *in)
 {
-	return exit_with(login(in));
+	struct credentials c = { NULL, NULL, NULL };
+	int code = rest_run(in, &c, read_credentials, log_in);
+	credentials_done(&c);
+	return code;
 }
 
-static struct err *logout(const struct invocation *in)
+/* ---- kiln logout ---- */
+
+static struct err *read_nothing(const struct invocation *in, void *state)
 {
-	struct login l;
-	TRY(login_find(in->n_args ? in->args[0] : NULL, &l));
-	free(l.token);
-	l.token = NULL;
-	struct err *e = login_keep(&l);
-	if (!e)
-		printf("Logged out of %s.\n", l.server);
-	login_done(&l);
-	return e;
+	return NULL;
+}
+
+static struct err *log_out(const struct invocation *in, struct login *l, void *state)
+{
+	free(l->token);
+	l->token = NULL;
+	TRY(login_keep(l));
+	own_mem char *text = mem_printf("Logged out of %s.", l->server);
+	rest_print_done(in, l->server, text);
+	return NULL;
 }
 
 int logout_command(const struct invocation *in)
 {
-	return exit_with(logout(in));
+	return rest_run(in, NULL, read_nothing, log_out);
 }

@@ -14,6 +14,8 @@ struct login {
 	char *user;   /* owned; NULL unless kept with the token */
 };
 
+/* ERR_INVALID when the option's value, or else $KILN_SERVER, is no http(s) URL. */
+struct err *login_check_server(const char *server);
 /* `server` is the option's value, or NULL. ERR_INVALID when it is no http(s) URL; ERR_DENIED when
  * others may read the file. */
 struct err *login_find(const char *server, struct login *out);

@@ -195,7 +195,8 @@ int exit_with(struct err *e)
 
 int exit_usage(struct err *e)
 {
-	return exit_with(e) ? 2 : 0;
+	int code = exit_with(e);
+	return code == 1 ? 2 : code;
 }
 
 static bool is_group(struct str word)

@@ -130,6 +130,8 @@ static const char man_files[] =
 	"wins.\n"
 	".TP\n.I ~/.docker/config.json\nLogins for registries, and credential helpers. Then "
 	"\\fI$XDG_RUNTIME_DIR/containers/auth.json\\fR.\n"
+	".TP\n.I ~/.config/kiln/login.json\nTokens of kiln login, by server; \\fI$XDG_CONFIG_HOME/kiln/login.json\\fR where that is "
+	"set.\n"
 	".TP\n.I /etc/subuid\\fR, \\fI/etc/subgid\nThe further ids that an ordinary user's builds have.\n"
 	".PP\nDATA is what \\-\\-data says, else $KILN_DATA, else /var/lib/kiln for root, else $XDG_DATA_HOME/kiln or "
 	"~/.local/share/kiln.\n";
@@ -137,6 +139,8 @@ static const char man_files[] =
 static const char man_environment[] =
 	".SH ENVIRONMENT\n"
 	".TP\n.B KILN_DATA\nThe data directory, where \\-\\-data is not given.\n"
+	".TP\n.B KILN_SERVER\\fR, \\fBKILN_TOKEN\\fR, \\fBKILN_CONFIG\nThe server, the token, and the file with the tokens, for the "
+	"commands that ask a server.\n"
 	".TP\n.B SOURCE_DATE_EPOCH\nSeconds since 1970: no file and no image of a build is younger than this. A \\-\\-build\\-arg "
 	"of that name wins.\n"
 	".TP\n.B DOCKER_CONFIG\nDirectory of config.json with the logins for registries.\n"
@@ -148,7 +152,8 @@ static const char man_environment[] =
 
 static const char man_exit[] =
 	".SH EXIT STATUS\n"
-	".TP\n.B 0\nDone.\n.TP\n.B 1\nThe build or the request failed.\n.TP\n.B 2\nThe command line is wrong.\n"
+	".TP\n.B 0\nDone.\n.TP\n.B 1\nThe build or the request failed: not found, refused, the server is away.\n"
+	".TP\n.B 2\nThe command line is wrong, and nothing was begun or asked.\n"
 	".TP\n.B 130\nCanceled.\n"
 	".PP\n.B kiln run\nends as the program in the image did, with 128 and the number of the signal when one ended it.\n"
 	".SH SEE ALSO\n.BR crun (1),\n.BR qemu (1),\n.BR newuidmap (1),\n.BR user_namespaces (7)\n";

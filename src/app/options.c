@@ -1,8 +1,11 @@
 #include "app/options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "base/time.h"
+#include "oci/platform.h"
 
 /* ---- the tables ---- */
 
@@ -77,22 +80,76 @@ static struct err *unknown_option(const struct command *c, struct str word, stru
 		       near ? "?)" : "", c->name);
 }
 
-static struct err *check_word(const struct option *o, const char *value)
+/* ---- values ---- */
+
+static struct err *check_words(const struct option *o, const char *value)
 {
-	if (!o->words)
-		return NULL;
 	for (struct str rest = str_of(o->words); rest.p;)
 		if (str_eq(str_cut(&rest, '|'), str_of(value)))
 			return NULL;
 	return err_new(ERR_INVALID, "--%s %s: use one of %s", o->name, value, o->words);
 }
 
+static struct err *check_number(const struct option *o, const char *value)
+{
+	char *end;
+	errno = 0;
+	long long n = strtoll(value, &end, 10);
+	bool digits = value[0] == '-' ? value[1] >= '0' : value[0] >= '0';
+	if (digits && !*end && !errno && n >= o->least && n <= o->most)
+		return NULL;
+	return err_new(ERR_INVALID, "--%s %s: use a number from %lld to %lld", o->name, value,
+		       o->least, o->most);
+}
+
+static struct err *check_platforms(const struct option *o, const char *value)
+{
+	for (struct str rest = str_of(value); rest.p;) {
+		struct str one = o->kind == OPTION_PLATFORMS ? str_trim(str_cut(&rest, ',')) : rest;
+		struct oci_platform p;
+		TRY(err_wrap(o->kind == OPTION_PLATFORMS ? oci_platform_parse_target(one, &p)
+							 : oci_platform_parse(one, &p),
+			     "--%s %s", o->name, value));
+		if (o->kind == OPTION_PLATFORM)
+			break;
+	}
+	return NULL;
+}
+
+static struct err *check_value(const struct option *o, const char *value)
+{
+	int64_t ns;
+	if (o->words)
+		return check_words(o, value);
+	switch (o->kind) {
+	case OPTION_TEXT:
+		return NULL;
+	case OPTION_NUMBER:
+		return check_number(o, value);
+	case OPTION_PAIR:
+		if (value[0] != '=' && strchr(value, '='))
+			return NULL;
+		return err_new(ERR_INVALID, "--%s %s: use NAME=VALUE", o->name, value);
+	case OPTION_PLATFORM:
+	case OPTION_PLATFORMS:
+		return check_platforms(o, value);
+	case OPTION_TIME:
+		if (time_parse_rfc3339(str_of(value), &ns))
+			return NULL;
+		return err_new(ERR_INVALID, "--%s %s: write it as 2027-01-31T00:00:00Z", o->name,
+			       value);
+	}
+	abort();
+}
+
+/* ---- the parser ---- */
+
 static struct err *set_value(struct invocation *in, const struct option *o, const char *value)
 {
 	struct option_values *v = &in->values[o - in->command->options];
 	if (v->n && !o->many && o->value)
 		return err_new(ERR_INVALID, "--%s was given twice", o->name);
-	TRY(check_word(o, value));
+	TRY(check_value(o, value));
 	mem_reserve_one(v->v, v->n, v->cap);
 	v->v[v->n++] = value;
 	return NULL;

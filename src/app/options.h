@@ -14,6 +14,15 @@ struct option_values {  /* what was given, in order */
 	size_t n, cap;
 };
 
+enum option_kind { /* what a value is held against; what is wrong with it is known offline */
+		   OPTION_TEXT,
+		   OPTION_NUMBER,    /* from `least` to `most` */
+		   OPTION_PAIR,      /* NAME=VALUE */
+		   OPTION_PLATFORM,  /* of any kind */
+		   OPTION_PLATFORMS, /* those kiln builds for, with commas */
+		   OPTION_TIME,      /* RFC 3339 */
+};
+
 struct option {
 	const char *name;  /* "platform" */
 	char letter;       /* 'f', or 0 */
@@ -21,6 +30,8 @@ struct option {
 	const char *help;
 	const char *words; /* the values it can have, "auto|tty|plain|json"; NULL: any */
 	bool many;         /* may be given more than once */
+	enum option_kind kind;
+	long long least, most;
 };
 
 struct command;

@@ -24,8 +24,6 @@ struct err *rest_ask(const struct login *l, const char *method, const char *path
 		     json_t **out);
 /* Percent-encodes one segment of a path. */
 void rest_add_segment(struct buf *b, struct str s);
-/* What stands on standard input, without the newline at its end. The caller frees it. */
-struct err *login_stdin_secret(char **out);
 
 enum rest_kind {
 	REST_TEXT,
@@ -40,39 +38,64 @@ enum rest_kind {
 	REST_SECRET, /* a switch: the member is what comes on standard input */
 	REST_BRANCH, /* the pattern of a rule, and its refType */
 	REST_TAG,
-	REST_QUERY, /* a parameter of the query */
+	REST_SOURCE,     /* a code source: NS/NAME, id, or kiln */
+	REST_QUERY,      /* a parameter of the query */
+	REST_QUERY_TRUE, /* likewise of a switch */
 };
-struct rest_field { /* ended by a NULL option */
-	const char *option, *member;
+struct rest_field {                  /* ended by a NULL option */
+	const char *option, *member; /* two options of one member exclude each other */
 	enum rest_kind kind;
 	const char *value;
 };
 
 struct rest_call {           /* ended by a NULL command */
 	const char *command; /* "repo create" */
+	const char *when;    /* this row is for who gave that option, and stands before the other */
 	const char *method;
-	/* {0} is the first argument as one segment; {s0} a source as NS/NAME or id. */
-	const char *path;
-	/* "namespace/name" becomes two members. */
-	const char *args[3]; /* members that arguments become, by place; NULL: not in the body */
+	const char *path; /* {0} is the first argument as one segment */
+	/* Members that arguments become, by place; NULL: not in the body. "namespace/name" becomes
+	 * two, "source" is as REST_SOURCE. */
+	const char *args[3];
 	const struct rest_field *fields;
-	const char
-		*columns; /* of a list: "member HEAD,…"; NULL: the answer's members, a line each */
-	const char *say;  /* printed when all went well and the answer has no body; {0} as above */
-	bool body;        /* send one even if it is empty */
+	const char *needs[2]; /* "branch|tag": one of these options must be given */
+	/* Of a list: "member HEAD,…"; NULL: the answer's members, a line each. */
+	const char *columns;
+	/* Said instead when all went well: {0} as above, {/name} the option's value behind a slash,
+	 * {.name} a member of the answer. Where the answer has no body there must be one. */
+	const char *say;
 };
 
+/* service_calls.c: one request each, ended by a NULL command; then those of commands that are more
+ * than one (builds.c). */
 extern const struct rest_call rest_calls[];
-/* service_commands.c: members of an image repository, and of what it is built from. */
-extern const struct rest_field service_repository_fields[], service_binding_fields[];
-/* Adds the members that the options say. */
-struct err *rest_body(const struct invocation *in, const struct rest_field *fields, json_t *body);
-/* Adds an argument as `args` above says. */
-struct err *rest_add_arg(json_t *body, const char *member, const char *word);
+extern const struct rest_call service_repo_create, service_repo_get, service_repo_bind;
+extern const struct rest_call service_rules;
+extern const struct rest_call service_start; /* the rule's id and ":build" go behind its path */
+extern const struct rest_call service_logs, service_search;
+
+/* What the command line asks for. */
+struct rest_request {
+	const struct rest_call *call;
+	char *path;   /* owned; with its query; of an absent argument an empty segment */
+	json_t *body; /* owned; NULL: none */
+};
+/* ERR_INVALID says what is wrong with the words; the server is not asked. */
+struct err *rest_prepare(const struct invocation *in, const struct rest_call *call,
+			 struct rest_request *out);
+struct err *rest_ask_prepared(const struct login *l, const struct rest_request *r, json_t **out);
+void rest_request_done(struct rest_request *r);
+
+/* A command in two halves: `read` looks at the words alone, and ends it with exit code 2 when they
+ * are wrong; `ask` asks the server. */
+int rest_run(const struct invocation *in, void *state,
+	     struct err *(*read)(const struct invocation *in, void *state),
+	     struct err *(*ask)(const struct invocation *in, struct login *l, void *state));
 int rest_command(const struct invocation *in);
+
 /* Prints as the options say: JSON, a table by `columns`, or members. */
 void rest_print(const struct invocation *in, json_t *j, const char *columns);
-/* The id of a source that is given as NS/NAME or by id. The caller frees `*id`. */
-struct err *rest_source_id(const struct login *l, const char *text, char **id);
+/* For what has no answer: the sentence, or as JSON {"done":COMMAND,"server":URL,"arguments":[…],
+ * "text":SENTENCE}. */
+void rest_print_done(const struct invocation *in, const char *server, const char *text);
 
 #endif

@@ -192,7 +192,7 @@ static void greet(struct serve *s)
 	printf("kiln is listening on http://%s\n", http_server_address(s->http));
 	if (s->password)
 		printf("The first user is admin, with the password %s (shown only now; change it "
-		       "with: kiln user update admin --password-stdin).\n",
+		       "with: kiln user password).\n",
 		       s->password);
 	fflush(stdout);
 }

@@ -1,6 +1,7 @@
-/* The commands that talk to a server: their options, and the requests they are. */
+/* The commands that talk to a server, and their options. What they ask is in service_calls.c. */
 #include "app/builds.h"
 #include "app/options.h"
+#include "app/password.h"
 #include "app/rest.h"
 
 #define O_COMMON                                                                              \
@@ -13,24 +14,18 @@
 	{                                                                                     \
 		NULL, 0, NULL, NULL, NULL, false                                              \
 	}
-#define O_PAGE                                                                          \
-	{ "limit", 'n', "N", "how many (default: 50)", NULL, false },                   \
-	{                                                                               \
-		"cursor", 0, "CURSOR", "go on where the list before ended", NULL, false \
-	}
-#define F_PAGE                                       \
-	{ "limit", "limit", REST_QUERY, NULL },      \
-	{                                            \
-		"cursor", "cursor", REST_QUERY, NULL \
-	}
-#define F_END                               \
-	{                                   \
-		NULL, NULL, REST_TEXT, NULL \
+#define O_PAGE                                                                                   \
+	{                                                                                        \
+		"limit",       'n', "N", "how many, 1 to 500 (default: 50)", NULL, false,        \
+		OPTION_NUMBER, 1,   500                                                          \
+	},                                                                                       \
+	{                                                                                        \
+		"cursor", 0, "CURSOR", "go on where the list before ended, which said it", NULL, \
+			false                                                                    \
 	}
 
 static const struct option plain_options[] = { O_COMMON };
 static const struct option list_options[] = { O_PAGE, O_COMMON };
-static const struct rest_field list_fields[] = { F_PAGE, F_END };
 
 static const struct option login_options[] = {
 	{ "username", 'u', "NAME", "user name (asked for otherwise)", NULL, false },
@@ -48,19 +43,16 @@ static const struct option namespace_options[] = {
 	  false },
 	O_COMMON
 };
-static const struct rest_field namespace_fields[] = {
-	{ "auto-create", "autoCreate", REST_YESNO, NULL },
-	{ "default-type", "defaultType", REST_TEXT, NULL },
-	F_END
-};
 static const struct option grant_options[] = {
 	{ "repository", 0, "NAME", "in this repository of the namespace only", NULL, false },
 	O_COMMON
 };
-static const struct rest_field grant_fields[] = { { "repository", "repository", REST_TEXT, NULL },
-						  F_END };
-static const struct rest_field revoke_fields[] = { { "repository", "repository", REST_QUERY, NULL },
-						   F_END };
+static const struct option revoke_options[] = {
+	{ "repository", 0, "NAME",
+	  "the role in this repository of the namespace (default: that in the whole namespace)",
+	  NULL, false },
+	O_COMMON
+};
 
 /* ---- sources ---- */
 
@@ -72,32 +64,19 @@ static const struct rest_field revoke_fields[] = { { "repository", "repository",
 		  NULL,           false },                                                           \
 		{ "ssh-key", 0, NULL, "make a deploy key and print its public half", NULL, false },  \
 		{ "submodules", 0, "yes|no", "fetch submodules too", "yes|no", false },              \
-		{ "depth", 0, "N", "commits of history to fetch; 0: all", NULL, false },             \
+		{ "depth",       0, "N",       "commits of history to fetch; 0: all", NULL, false,   \
+		  OPTION_NUMBER, 0, UINT32_MAX },                                                    \
 		{ "allow-private", 0, "yes|no", "private addresses may be asked", "yes|no", false }, \
 	{                                                                                            \
 		"poll", 0, "SECONDS", "look at the refs so often (default: 300; 0: never)", NULL,    \
-			false                                                                        \
-	}
-#define F_SOURCE                                                                        \
-	{ "url", "url", REST_TEXT, NULL }, { "username", "username", REST_TEXT, NULL }, \
-		{ "secret-stdin", "secret", REST_SECRET, NULL },                        \
-		{ "ssh-key", "credential", REST_CONST, "ssh" },                         \
-		{ "submodules", "submodules", REST_YESNO, NULL },                       \
-		{ "depth", "depth", REST_NUMBER, NULL },                                \
-		{ "allow-private", "allowPrivate", REST_YESNO, NULL },                  \
-	{                                                                               \
-		"poll", "pollSeconds", REST_NUMBER, NULL                                \
+			false, OPTION_NUMBER, 0, UINT32_MAX                                          \
 	}
 static const struct option source_create_options[] = {
 	{ "provider", 0, "P", "who hosts it (default: GIT)", PROVIDERS, false }, O_SOURCE, O_COMMON
 };
 static const struct option source_update_options[] = { O_SOURCE, O_COMMON };
-static const struct rest_field source_update_fields[] = { F_SOURCE, F_END };
 static const struct option source_list_options[] = {
 	{ "namespace", 0, "NAME", "of this namespace only", NULL, false }, O_PAGE, O_COMMON
-};
-static const struct rest_field source_list_fields[] = {
-	{ "namespace", "namespace", REST_QUERY, NULL }, F_PAGE, F_END
 };
 
 /* ---- repositories ---- */
@@ -110,25 +89,12 @@ static const struct rest_field source_list_fields[] = {
 	{                                                                                        \
 		"description", 0, "TEXT", "Markdown", NULL, false                                \
 	}
-#define F_REPOSITORY                                                                         \
-	{ "type", "type", REST_TEXT, NULL }, { "immutable", "immutable", REST_YESNO, NULL }, \
-		{ "accelerated", "accelerated", REST_YESNO, NULL },                          \
-		{ "summary", "summary", REST_TEXT, NULL },                                   \
-	{                                                                                    \
-		"description", "description", REST_TEXT, NULL                                \
-	}
 #define O_BINDING                                                                                 \
 	{ "auto-build", 0, "yes|no", "build when code changes (default: yes)", "yes|no", false }, \
 		{ "pool", 0, "NAME", "of workers that build it", NULL, false },                   \
 		{ "overseas", 0, NULL, "build on the worker pool overseas", NULL, false },        \
 	{                                                                                         \
 		"no-cache", 0, "yes|no", "build without cache, with fresh bases", "yes|no", false \
-	}
-#define F_BINDING                                                                             \
-	{ "auto-build", "autoBuild", REST_YESNO, NULL }, { "pool", "pool", REST_TEXT, NULL }, \
-		{ "overseas", "overseas", REST_TRUE, NULL },                                  \
-	{                                                                                     \
-		"no-cache", "noCache", REST_YESNO, NULL                                       \
 	}
 static const struct option repo_create_options[] = {
 	O_REPOSITORY,
@@ -138,20 +104,13 @@ static const struct option repo_create_options[] = {
 	O_COMMON
 };
 static const struct option repo_update_options[] = { O_REPOSITORY, O_COMMON };
-const struct rest_field service_repository_fields[] = { F_REPOSITORY, F_END };
 static const struct option repo_bind_options[] = { O_BINDING, O_COMMON };
-const struct rest_field service_binding_fields[] = { F_BINDING, F_END };
 static const struct option repo_list_options[] = {
 	{ "namespace", 0, "NAME", "of this namespace only", NULL, false },
 	{ "filter", 0, "TEXT", "whose name contains it", NULL, false },
 	O_PAGE,
 	O_COMMON
 };
-static const struct rest_field repo_list_fields[] = { { "namespace", "namespace", REST_QUERY,
-							NULL },
-						      { "filter", "q", REST_QUERY, NULL },
-						      F_PAGE,
-						      F_END };
 
 /* ---- rules ---- */
 
@@ -169,41 +128,24 @@ static const struct option rule_options[] = {
 	  "latest, ${group}, ${GIT_PUSH_DATE:yyyyMMdd}, ${GIT_COMMIT_ID:6}, joined by -; up to three",
 	  NULL, true },
 	{ "platform", 0, "P[,P]", "linux/amd64 (default), linux/arm64, linux/arm/v7, linux/arm/v6",
-	  NULL, true },
-	{ "build-arg", 0, "K=V", "value of an ARG; up to 20", NULL, true },
+	  NULL, true, OPTION_PLATFORMS },
+	{ "build-arg", 0, "K=V", "value of an ARG; up to 20", NULL, true, OPTION_PAIR },
 	{ "policy", 0, "POLICY", "which platforms must succeed (default: all)",
 	  "all|required|best_effort", false },
-	{ "required", 0, "P[,P]", "those of the policy required", NULL, true },
+	{ "required", 0, "P[,P]", "those of the policy required", NULL, true, OPTION_PLATFORMS },
 	{ "newer-push", 0, "WHAT", "cancel the older build of the ref (default), or wait for it",
 	  "cancel|wait", false },
-	{ "priority", 0, "N", "-100 to 100, higher first (default: 0)", NULL, false },
-	{ "time-limit", 0, "SECONDS", "of a build (default: 3600)", NULL, false },
+	{ "priority", 0, "N", "-100 to 100, higher first (default: 0)", NULL, false, OPTION_NUMBER,
+	  -100, 100 },
+	{ "time-limit", 0, "SECONDS", "of a build, 60 to 86400 (default: 3600)", NULL, false,
+	  OPTION_NUMBER, 60, 86400 },
 	{ "emulation", 0, "yes|no", "may be built by emulation (default: yes)", "yes|no", false },
 	{ "enabled", 0, "yes|no", "pushes start it (default: yes)", "yes|no", false },
 	O_COMMON
 };
-static const struct rest_field rule_fields[] = {
-	{ "branch", "pattern", REST_BRANCH, NULL },
-	{ "tag", "pattern", REST_TAG, NULL },
-	{ "match", "match", REST_TEXT, NULL },
-	{ "directory", "dockerfileDirectory", REST_TEXT, NULL },
-	{ "file", "dockerfileName", REST_TEXT, NULL },
-	{ "image-tag", "imageTags", REST_WORDS, NULL },
-	{ "platform", "platforms", REST_LIST, NULL },
-	{ "build-arg", "buildArgs", REST_PAIRS, NULL },
-	{ "policy", "policy", REST_TEXT, NULL },
-	{ "required", "required", REST_LIST, NULL },
-	{ "newer-push", "newerPush", REST_TEXT, NULL },
-	{ "priority", "priority", REST_NUMBER, NULL },
-	{ "time-limit", "timeLimitSeconds", REST_NUMBER, NULL },
-	{ "emulation", "emulation", REST_YESNO, NULL },
-	{ "enabled", "enabled", REST_YESNO, NULL },
-	F_END
-};
 static const struct option preview_options[] = {
 	{ "ref", 0, "REF", "this ref (default: all of the source)", NULL, true }, O_COMMON
 };
-static const struct rest_field preview_fields[] = { { "ref", "refs", REST_WORDS, NULL }, F_END };
 
 /* ---- builds ---- */
 
@@ -215,30 +157,22 @@ static const struct option builds_list_options[] = {
 	O_PAGE,
 	O_COMMON
 };
-static const struct rest_field builds_list_fields[] = { { "repo", "repository", REST_QUERY, NULL },
-							{ "rule", "rule", REST_QUERY, NULL },
-							{ "ref", "ref", REST_QUERY, NULL },
-							{ "status", "status", REST_QUERY, NULL },
-							F_PAGE,
-							F_END };
 static const struct option builds_start_options[] = {
 	{ "ref", 0, "REF", "build this branch, tag or full ref of the source", NULL, false },
 	{ "follow", 'f', NULL, "print the log while it builds", NULL, false },
 	O_COMMON
 };
 static const struct option builds_platform_options[] = {
-	{ "platform", 0, "P", "this platform only", NULL, false }, O_COMMON
-};
-static const struct rest_field builds_platform_fields[] = {
-	{ "platform", "platform", REST_TEXT, NULL }, F_END
+	{ "platform", 0, "P", "this platform only", NULL, false, OPTION_PLATFORM }, O_COMMON
 };
 static const struct option builds_logs_options[] = {
 	{ "follow", 'f', NULL, "print lines as they come, to the end of the build", NULL, false },
-	{ "platform", 0, "P", "of this platform only", NULL, false },
-	{ "step", 0, "N", "of this step only", NULL, false },
+	{ "platform", 0, "P", "of this platform only", NULL, false, OPTION_PLATFORM },
+	{ "step", 0, "N", "of this step only", NULL, false, OPTION_NUMBER, 0, UINT16_MAX },
 	{ "stream", 0, "NAME", "of this stream only: stdout, stderr, or system for kiln's own",
 	  "stdout|stderr|system", false },
-	{ "tail", 'n', "N", "the last N lines only", NULL, false },
+	{ "tail", 'n', "N", "the last N lines only, 1 to 5000", NULL, false, OPTION_NUMBER, 1,
+	  5000 },
 	{ "search", 0, "TEXT", "lines that contain it", NULL, false },
 	{ "regex", 0, NULL, "the text is a regular expression", NULL, false },
 	{ "ignore-case", 'i', NULL, "search without regard to case", NULL, false },
@@ -251,347 +185,40 @@ static const struct option builds_logs_options[] = {
 static const struct option worker_token_options[] = {
 	{ "pool", 0, "NAME", "the pool its workers are in", NULL, false }, O_COMMON
 };
-static const struct rest_field worker_token_fields[] = { { "pool", "pool", REST_TEXT, NULL },
-							 F_END };
 static const struct option worker_drain_options[] = {
 	{ "off", 0, NULL, "give it work again", NULL, false }, O_COMMON
 };
-static const struct rest_field worker_drain_fields[] = { { "off", "on", REST_FALSE, NULL }, F_END };
 static const struct option user_create_options[] = {
 	{ "password-stdin", 0, NULL, "read the password from standard input", NULL, false },
 	{ "admin", 0, NULL, "an administrator", NULL, false },
 	O_COMMON
 };
-static const struct rest_field user_create_fields[] = { { "password-stdin", "password", REST_SECRET,
-							  NULL },
-							{ "admin", "admin", REST_TRUE, NULL },
-							F_END };
 static const struct option user_update_options[] = {
 	{ "password-stdin", 0, NULL, "read a new password from standard input", NULL, false },
 	{ "admin", 0, "yes|no", "an administrator", "yes|no", false },
 	{ "disabled", 0, "yes|no", "no login any more", "yes|no", false },
 	O_COMMON
 };
-static const struct rest_field user_update_fields[] = {
-	{ "password-stdin", "password", REST_SECRET, NULL },
-	{ "admin", "admin", REST_YESNO, NULL },
-	{ "disabled", "disabled", REST_YESNO, NULL },
-	F_END
+static const struct option user_password_options[] = {
+	{ "current-file", 0, "FILE",
+	  "holds the present password (asked for otherwise); - is standard input", NULL, false },
+	{ "password-stdin", 0, NULL,
+	  "read the new password from standard input (asked for otherwise)", NULL, false },
+	O_COMMON
 };
 static const struct option token_options[] = {
 	{ "role", 0, "ROLE", "the most it may do (default: what you may)",
 	  "view|develop|maintain|admin", false },
 	{ "namespace", 0, "NAME", "the only namespace it reaches", NULL, false },
-	{ "expires", 0, "TIME", "RFC 3339, as in 2027-01-31T00:00:00Z", NULL, false },
+	{ "expires", 0, "TIME", "RFC 3339, as in 2027-01-31T00:00:00Z", NULL, false, OPTION_TIME },
 	O_COMMON
 };
-static const struct rest_field token_fields[] = { { "role", "role", REST_TEXT, NULL },
-						  { "namespace", "namespace", REST_TEXT, NULL },
-						  { "expires", "expiresAt", REST_TEXT, NULL },
-						  F_END };
 static const struct option audit_options[] = {
 	{ "actor", 0, "NAME", "changes by this user", NULL, false },
 	{ "action", 0, "ACTION", "such changes: repository.create, or repository", NULL, false },
 	{ "target", 0, "TARGET", "changes of this", NULL, false },
 	O_PAGE,
 	O_COMMON
-};
-static const struct rest_field audit_fields[] = { { "actor", "actor", REST_QUERY, NULL },
-						  { "action", "action", REST_QUERY, NULL },
-						  { "target", "target", REST_QUERY, NULL },
-						  F_PAGE,
-						  F_END };
-
-static const struct rest_field source_create_all_fields[] = {
-	{ "provider", "provider", REST_TEXT, NULL }, F_SOURCE, F_END
-};
-
-#define SOURCE  "/api/v1/sources/{s0}"
-#define REPO    "/api/v1/repositories/{0}"
-#define BUILD   "/api/v1/builds/{0}"
-#define MEMBERS "/api/v1/namespaces/{0}/members"
-
-#define NAMESPACE_COLUMNS \
-	"name NAME,defaultType DEFAULT,autoCreate AUTO-CREATE,repositories REPOSITORIES"
-#define SOURCE_COLUMNS \
-	"id ID,namespace NAMESPACE,name NAME,provider PROVIDER,url URL,lastError ERROR"
-#define REPO_COLUMNS "fullName NAME,type TYPE,immutable IMMUTABLE,canBuild BUILD,summary SUMMARY"
-#define RULE_COLUMNS \
-	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED"
-#define PREVIEW_COLUMNS                                                      \
-	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
-	"tags TAGS,problem PROBLEM"
-#define BUILD_COLUMNS \
-	"id ID,repository REPOSITORY,status STATUS,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
-
-const struct rest_call rest_calls[] = {
-	{ "whoami", "GET", "/api/v1/whoami", { 0 }, NULL, NULL, NULL, false },
-	{ "namespace list",
-	  "GET",
-	  "/api/v1/namespaces",
-	  { 0 },
-	  list_fields,
-	  NAMESPACE_COLUMNS,
-	  NULL,
-	  false },
-	{ "namespace create",
-	  "POST",
-	  "/api/v1/namespaces",
-	  { "name" },
-	  namespace_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "namespace get", "GET", "/api/v1/namespaces/{0}", { 0 }, NULL, NULL, NULL, false },
-	{ "namespace update",
-	  "PATCH",
-	  "/api/v1/namespaces/{0}",
-	  { 0 },
-	  namespace_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "namespace delete",
-	  "DELETE",
-	  "/api/v1/namespaces/{0}",
-	  { 0 },
-	  NULL,
-	  NULL,
-	  "deleted {0}",
-	  false },
-	{ "namespace members",
-	  "GET",
-	  MEMBERS,
-	  { 0 },
-	  NULL,
-	  "user USER,repository REPOSITORY,role ROLE",
-	  NULL,
-	  false },
-	{ "namespace grant",
-	  "PUT",
-	  MEMBERS "/{1}",
-	  { NULL, NULL, "role" },
-	  grant_fields,
-	  NULL,
-	  "{1} has the role {2} in {0}",
-	  true },
-	{ "namespace revoke",
-	  "DELETE",
-	  MEMBERS "/{1}",
-	  { 0 },
-	  revoke_fields,
-	  NULL,
-	  "{1} has no role in {0} any more",
-	  false },
-	{ "source list",
-	  "GET",
-	  "/api/v1/sources",
-	  { 0 },
-	  source_list_fields,
-	  SOURCE_COLUMNS,
-	  NULL,
-	  false },
-	{ "source create",
-	  "POST",
-	  "/api/v1/sources",
-	  { "namespace/name" },
-	  source_create_all_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "source get", "GET", SOURCE, { 0 }, NULL, NULL, NULL, false },
-	{ "source update", "PATCH", SOURCE, { 0 }, source_update_fields, NULL, NULL, true },
-	{ "source delete", "DELETE", SOURCE, { 0 }, NULL, NULL, "deleted {0}", false },
-	{ "source test", "POST", SOURCE ":test", { 0 }, NULL, "ref REF,commit COMMIT", NULL, true },
-	{ "source look", "POST", SOURCE ":look", { 0 }, NULL, NULL, "looked at {0}", true },
-	{ "source rotate", "POST", SOURCE ":rotate", { 0 }, NULL, NULL, NULL, true },
-	{ "source refs",
-	  "GET",
-	  SOURCE "/refs",
-	  { 0 },
-	  list_fields,
-	  "ref REF,commit COMMIT",
-	  NULL,
-	  false },
-	{ "source deliveries",
-	  "GET",
-	  SOURCE "/deliveries",
-	  { 0 },
-	  list_fields,
-	  "id ID,event EVENT,outcome OUTCOME,builds BUILDS,receivedAt RECEIVED,detail DETAIL",
-	  NULL,
-	  false },
-	{ "source replay",
-	  "POST",
-	  SOURCE "/deliveries/{1}:replay",
-	  { 0 },
-	  NULL,
-	  NULL,
-	  "delivery {1} is taken up again",
-	  true },
-	{ "repo list",
-	  "GET",
-	  "/api/v1/repositories",
-	  { 0 },
-	  repo_list_fields,
-	  REPO_COLUMNS,
-	  NULL,
-	  false },
-	{ "repo get", "GET", REPO, { 0 }, NULL, NULL, NULL, false },
-	{ "repo update", "PATCH", REPO, { 0 }, service_repository_fields, NULL, NULL, true },
-	{ "repo delete", "DELETE", REPO, { 0 }, NULL, NULL, "deleted {0}", false },
-	{ "repo unbind",
-	  "DELETE",
-	  REPO "/source",
-	  { 0 },
-	  NULL,
-	  NULL,
-	  "{0} is not built from a code source any more",
-	  false },
-	{ "rule list", "GET", REPO "/rules", { 0 }, NULL, RULE_COLUMNS, NULL, false },
-	{ "rule create", "POST", REPO "/rules", { 0 }, rule_fields, NULL, NULL, true },
-	{ "rule get", "GET", REPO "/rules/{1}", { 0 }, NULL, NULL, NULL, false },
-	{ "rule update", "PATCH", REPO "/rules/{1}", { 0 }, rule_fields, NULL, NULL, true },
-	{ "rule delete", "DELETE", REPO "/rules/{1}", { 0 }, NULL, NULL, "deleted {1}", false },
-	{ "rule preview",
-	  "POST",
-	  REPO "/rules:preview",
-	  { 0 },
-	  preview_fields,
-	  PREVIEW_COLUMNS,
-	  NULL,
-	  true },
-	{ "builds list",
-	  "GET",
-	  "/api/v1/builds",
-	  { 0 },
-	  builds_list_fields,
-	  BUILD_COLUMNS,
-	  NULL,
-	  false },
-	{ "builds get", "GET", BUILD, { 0 }, NULL, NULL, NULL, false },
-	{ "builds steps",
-	  "GET",
-	  BUILD "/steps",
-	  { 0 },
-	  NULL,
-	  "step STEP,state STATE,platforms PLATFORMS,tookMs MS,size BYTES,cacheReason CACHE,text TEXT",
-	  NULL,
-	  false },
-	{ "builds cancel",
-	  "POST",
-	  BUILD ":cancel",
-	  { 0 },
-	  builds_platform_fields,
-	  NULL,
-	  "{0} is canceled",
-	  true },
-	{ "builds retry", "POST", BUILD ":retry", { 0 }, builds_platform_fields, NULL, NULL, true },
-	{ "builds rerun", "POST", BUILD ":rerun", { 0 }, NULL, NULL, NULL, true },
-	{ "tag list",
-	  "GET",
-	  REPO "/tags",
-	  { 0 },
-	  list_fields,
-	  "name TAG,digest DIGEST,platforms PLATFORMS,updatedAt UPDATED",
-	  NULL,
-	  false },
-	{ "tag get", "GET", REPO "/tags/{1}", { 0 }, NULL, NULL, NULL, false },
-	{ "tag create", "PUT", REPO "/tags/{1}", { NULL, NULL, "from" }, NULL, NULL, NULL, true },
-	{ "tag delete", "DELETE", REPO "/tags/{1}", { 0 }, NULL, NULL, "deleted {0}:{1}", false },
-	{ "worker list",
-	  "GET",
-	  "/api/v1/workers",
-	  { 0 },
-	  NULL,
-	  "id ID,name NAME,pool POOL,platforms PLATFORMS,slots SLOTS,online ONLINE,draining DRAINING",
-	  NULL,
-	  false },
-	{ "worker drain",
-	  "POST",
-	  "/api/v1/workers/{0}:drain",
-	  { 0 },
-	  worker_drain_fields,
-	  NULL,
-	  "worker {0} drains: it ends its builds and takes no others",
-	  true },
-	{ "worker remove",
-	  "DELETE",
-	  "/api/v1/workers/{0}",
-	  { 0 },
-	  NULL,
-	  NULL,
-	  "removed {0}",
-	  false },
-	{ "worker token",
-	  "POST",
-	  "/api/v1/worker-tokens",
-	  { "name" },
-	  worker_token_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "worker tokens",
-	  "GET",
-	  "/api/v1/worker-tokens",
-	  { 0 },
-	  NULL,
-	  "id ID,name NAME,pool POOL,usedAt USED",
-	  NULL,
-	  false },
-	{ "worker revoke",
-	  "DELETE",
-	  "/api/v1/worker-tokens/{0}",
-	  { 0 },
-	  NULL,
-	  NULL,
-	  "revoked {0}",
-	  false },
-	{ "user list",
-	  "GET",
-	  "/api/v1/users",
-	  { 0 },
-	  list_fields,
-	  "name NAME,admin ADMIN,disabled DISABLED,createdAt CREATED",
-	  NULL,
-	  false },
-	{ "user create",
-	  "POST",
-	  "/api/v1/users",
-	  { "name" },
-	  user_create_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "user get", "GET", "/api/v1/users/{0}", { 0 }, NULL, NULL, NULL, false },
-	{ "user update",
-	  "PATCH",
-	  "/api/v1/users/{0}",
-	  { 0 },
-	  user_update_fields,
-	  NULL,
-	  NULL,
-	  true },
-	{ "user delete", "DELETE", "/api/v1/users/{0}", { 0 }, NULL, NULL, "deleted {0}", false },
-	{ "token list",
-	  "GET",
-	  "/api/v1/tokens",
-	  { 0 },
-	  NULL,
-	  "id ID,name NAME,role ROLE,namespace NAMESPACE,expiresAt EXPIRES,usedAt USED",
-	  NULL,
-	  false },
-	{ "token create", "POST", "/api/v1/tokens", { "name" }, token_fields, NULL, NULL, true },
-	{ "token delete", "DELETE", "/api/v1/tokens/{0}", { 0 }, NULL, NULL, "deleted {0}", false },
-	{ "audit",
-	  "GET",
-	  "/api/v1/audit",
-	  { 0 },
-	  audit_fields,
-	  "time TIME,actor ACTOR,action ACTION,target TARGET,remote FROM,detail DETAIL",
-	  NULL,
-	  false },
-	{ NULL, NULL, NULL, { 0 }, NULL, NULL, NULL, false },
 };
 
 #define REST(name, args, n, summary, options)                                 \
@@ -611,10 +238,10 @@ const struct command service_commands[] = {
 	REST("namespace get", "NAME", 1, "Show a namespace", plain_options),
 	REST("namespace update", "NAME", 1, "Change a namespace", namespace_options),
 	REST("namespace delete", "NAME", 1, "Delete an empty namespace", plain_options),
-	REST("namespace members", "NAME", 1, "List who has a role in a namespace", plain_options),
+	REST("namespace members", "NAME", 1, "List who has a role in a namespace", list_options),
 	REST("namespace grant", "NAME USER ROLE", 3,
 	     "Give a role: view, develop, maintain or admin", grant_options),
-	REST("namespace revoke", "NAME USER", 2, "Take a role away", grant_options),
+	REST("namespace revoke", "NAME USER", 2, "Take a role away", revoke_options),
 	REST("source list", "", 0, "List code sources", source_list_options),
 	REST("source create", "NS/NAME", 1,
 	     "Make a code source: a Git repository and how to reach it", source_create_options),
@@ -636,7 +263,7 @@ const struct command service_commands[] = {
 	     plain_options),
 	{ "repo bind", "NS/NAME SOURCE", "Build an image repository from a code source",
 	  "SOURCE is a code source as NS/NAME or by id, or kiln for kiln's own Git remote.",
-	  repo_bind_options, 2, 2, false, repo_bind_command },
+	  repo_bind_options, 2, 2, false, rest_command },
 	REST("repo unbind", "NS/NAME", 1, "Do not build it any more", plain_options),
 	REST("rule list", "NS/NAME", 1, "List the build rules of a repository", plain_options),
 	REST("rule create", "NS/NAME", 1, "Make a build rule", rule_options),
@@ -669,14 +296,18 @@ const struct command service_commands[] = {
 	REST("worker drain", "WORKER", 1, "Give a worker no more builds", worker_drain_options),
 	REST("worker remove", "WORKER", 1, "Forget a worker that is gone", plain_options),
 	REST("worker token", "NAME", 1, "Make a token for workers", worker_token_options),
-	REST("worker tokens", "", 0, "List the tokens for workers", plain_options),
+	REST("worker tokens", "", 0, "List the tokens for workers", list_options),
 	REST("worker revoke", "TOKEN", 1, "Delete a token for workers", plain_options),
 	REST("user list", "", 0, "List users", list_options),
 	REST("user create", "NAME", 1, "Make a user", user_create_options),
 	REST("user get", "NAME", 1, "Show a user", plain_options),
 	REST("user update", "NAME", 1, "Change a user", user_update_options),
+	{ "user password", "[NAME]",
+	  "Change your password; an administrator also that of another user",
+	  "Without NAME it is your own, and the present one is needed. Both are asked for at the terminal, which does not show them.",
+	  user_password_options, 0, 1, false, user_password_command },
 	REST("user delete", "NAME", 1, "Delete a user", plain_options),
-	REST("token list", "", 0, "List your tokens", plain_options),
+	REST("token list", "", 0, "List your tokens", list_options),
 	REST("token create", "NAME", 1, "Make a token, for docker, git or scripts", token_options),
 	REST("token delete", "TOKEN", 1, "Delete a token", plain_options),
 	REST("audit", "", 0, "List who changed what, the newest first", audit_options),
