@@ -70,6 +70,12 @@ static const struct rest_field new_binding_fields[] = {
 	F_BINDING,
 	F_END,
 };
+static const struct rest_field tag_list_fields[] = {
+	{ "filter", "q", REST_QUERY },
+	{ "sort", "sort", REST_QUERY },
+	F_PAGE,
+	F_END,
+};
 static const struct rest_field repo_list_fields[] = {
 	{ "namespace", "namespace", REST_QUERY },
 	{ "filter", "q", REST_QUERY },
@@ -259,7 +265,7 @@ const struct rest_call rest_calls[] = {
 	POST("builds retry", BUILD ":retry", .fields = builds_platform_fields),
 	POST("builds rerun", BUILD ":rerun"),
 
-	GET("tag list", REPO "/tags", .fields = list_fields, .columns = TAG_COLUMNS),
+	GET("tag list", REPO "/tags", .fields = tag_list_fields, .columns = TAG_COLUMNS),
 	GET("tag get", REPO "/tags/{1}"),
 	PUT("tag create", REPO "/tags/{1}", .args = { NULL, NULL, "from" }),
 	DELETE("tag delete", REPO "/tags/{1}", .say = "deleted the tag {0}:{1}"),

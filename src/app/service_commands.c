@@ -105,6 +105,13 @@ static const struct option repo_create_options[] = {
 };
 static const struct option repo_update_options[] = { O_REPOSITORY, O_COMMON };
 static const struct option repo_bind_options[] = { O_BINDING, O_COMMON };
+static const struct option tag_list_options[] = {
+	{ "filter", 0, "TEXT", "whose name contains it", NULL, false },
+	{ "sort", 0, "ORDER", "name (default), or updated: the last change first", "name|updated",
+	  false },
+	O_PAGE,
+	O_COMMON
+};
 static const struct option repo_list_options[] = {
 	{ "namespace", 0, "NAME", "of this namespace only", NULL, false },
 	{ "filter", 0, "TEXT", "whose name contains it", NULL, false },
@@ -287,7 +294,7 @@ const struct command service_commands[] = {
 	REST("builds retry", "BUILD", 1, "Build again the platforms that failed",
 	     builds_platform_options),
 	REST("builds rerun", "BUILD", 1, "Build the same commit again", plain_options),
-	REST("tag list", "NS/NAME", 1, "List the tags of a repository", list_options),
+	REST("tag list", "NS/NAME", 1, "List the tags of a repository", tag_list_options),
 	REST("tag get", "NS/NAME TAG", 2, "Show a tag and the digests below it", plain_options),
 	REST("tag create", "NS/NAME TAG FROM", 3, "Point a tag at another tag, or at a digest",
 	     plain_options),

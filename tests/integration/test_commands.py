@@ -253,6 +253,12 @@ def tags(cli):
     assert [r.get("name", r.get("TAG")) for r in rows(cli, cli("tag", "list", cli.full))] == ["latest"]
     digest = member(cli, cli("tag", "get", cli.full, "latest"), "digest")
     assert member(cli, cli("tag", "create", cli.full, "v1", "latest"), "digest") == digest
+
+    def listed(*options):
+        return [r.get("name", r.get("TAG")) for r in rows(cli, cli("tag", "list", cli.full, *options))]
+
+    assert listed() == listed("--sort", "name") == ["latest", "v1"] and listed("--sort", "updated") == ["v1", "latest"]
+    assert listed("--filter", "at") == ["latest"]
     told(cli, cli("tag", "delete", cli.full, "v1"), "tag delete", f"deleted the tag {cli.full}:v1", cli.full, "v1")
 
 
