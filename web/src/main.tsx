@@ -7,6 +7,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 import { ApiError } from "./api";
+import { nonce } from "./nonce";
 import { useDark, usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
 import { watchSession } from "./session";
@@ -29,7 +30,6 @@ const client = new QueryClient({
 watchSession(client);
 
 const router = makeRouter();
-const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content || undefined;
 
 function Console() {
   const { language } = usePrefs();
