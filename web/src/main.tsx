@@ -8,7 +8,7 @@ import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 import { ApiError } from "./api";
 import { nonce } from "./nonce";
-import { useDark, usePrefs } from "./prefs";
+import { useDark, useMotion, usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
 import { watchSession } from "./session";
 import { antdTheme } from "./theme";
@@ -34,11 +34,12 @@ const router = makeRouter();
 function Console() {
   const { language } = usePrefs();
   const dark = useDark();
+  const motion = useMotion();
   return (
     <ConfigProvider
       csp={{ nonce }}
       locale={language === "zh" ? zhCN : enUS}
-      theme={antdTheme(dark)}
+      theme={antdTheme(dark, motion)}
       button={{ autoInsertSpace: false }}
     >
       <App component={false}>
