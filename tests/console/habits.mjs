@@ -127,3 +127,23 @@ export async function habits(browser, server) {
   await check("habits: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
   await page.context().close();
 }
+
+/** Comes last: who fails too often waits. */
+export async function limit(browser, server) {
+  const page = await browser.page();
+  await check("sign-in: after too many failures one waits, and sees how long", async () => {
+    await page.goto(server.url);
+    const wait = page.getByText(/Too many failed logins. Wait \d+ seconds?\./);
+    const wrong = page.getByText("The user or the password is wrong.");
+    const button = page.getByRole("button", { name: "Sign in" });
+    await page.getByLabel("User").fill("nobody");
+    await page.getByLabel("Password", { exact: true }).fill("wrong-password");
+    for (let tries = 0; tries < 50 && (await wait.count()) === 0; tries += 1) {
+      await button.click();
+      await wrong.or(wait).first().waitFor();
+    }
+    await wait.waitFor();
+    expect(await button.isDisabled(), "one can try again at once");
+  });
+  await page.context().close();
+}

@@ -2,12 +2,12 @@ import { resolve } from "node:path";
 import { Browser } from "./browser.mjs";
 import { check, summary } from "./check.mjs";
 import { flow } from "./flow.mjs";
-import { habits } from "./habits.mjs";
+import { habits, limit } from "./habits.mjs";
 import { pages } from "./pages.mjs";
 import { Server } from "./server.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages };
+const PARTS = { flow, habits, pages, limit };
 
 export async function main(kiln) {
   if (!kiln) {
