@@ -10,6 +10,7 @@ const PAGES = {
   repositories: "/repositories",
   "repositories-empty": "/repositories?q=nothing-has-this-name",
   create: "/repositories/new",
+  "create-source": "/repositories/new?step=2",
   details: `${AT}/info`,
   build: `${AT}/build`,
   "rule-1": `${AT}/build/rules/new`,
@@ -19,6 +20,8 @@ const PAGES = {
   settings: `${AT}/settings`,
   "not-found": "/nowhere",
 };
+// What the second step of the wizard finds from the first.
+const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
 const WIDTHS = [320, 390, 1280, 3840];
 
 async function look(browser, page, name, width) {
@@ -32,6 +35,7 @@ async function look(browser, page, name, width) {
 
 async function variant(browser, server, state, theme, language, width) {
   const page = await browser.page({ width, theme, language, state });
+  await page.addInitScript((draft) => sessionStorage.setItem("kiln.create", draft), JSON.stringify(DRAFT));
   for (const [name, path] of Object.entries(PAGES)) {
     const full = `${name}-${width}-${theme}-${language}`;
     await check(`page ${full}`, async () => {
@@ -43,6 +47,28 @@ async function variant(browser, server, state, theme, language, width) {
   await page.context().close();
 }
 
+/** What opens over a page: search, keys, the navigation of narrow screens. */
+async function overlays(browser, server, state, theme) {
+  const page = await browser.page({ theme, state });
+  for (const key of ["/", "?"]) {
+    await check(`overlay ${key} ${theme}`, async () => {
+      await page.goto(`${server.url}/repositories`);
+      await settled(page);
+      await page.keyboard.press(key);
+      await page.getByRole("dialog").waitFor();
+      await look(browser, page, `overlay-${key === "/" ? "search" : "keys"}-${theme}`, 1280);
+    });
+  }
+  await check(`overlay navigation ${theme}`, async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${server.url}/repositories`);
+    await page.getByRole("button", { name: "Open navigation" }).click();
+    await page.getByRole("dialog").waitFor();
+    await look(browser, page, `overlay-navigation-${theme}`, 390);
+  });
+  await page.context().close();
+}
+
 export async function pages(browser, server) {
   const first = await browser.page();
   await signIn(first, server.url);
@@ -50,6 +76,7 @@ export async function pages(browser, server) {
   const state = await first.context().storageState();
   await first.context().close();
   for (const theme of ["light", "dark"]) {
+    await overlays(browser, server, state, theme);
     for (const language of ["en", "zh"]) {
       const signed = await browser.page({ theme, language });
       await check(`page sign-in-${theme}-${language}`, async () => {
