@@ -1,0 +1,18 @@
+// Times of lines.
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+/** "+1:02:03.4", from the build's start. */
+export function sinceStart(ms: number): string {
+  const sign = ms < 0 ? "-" : "+";
+  const tenths = Math.floor(Math.abs(ms) / 100);
+  const seconds = Math.floor(tenths / 10);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const rest = `${two(s)}.${tenths % 10}`;
+  return h ? `${sign}${h}:${two(m)}:${rest}` : `${sign}${m}:${rest}`;
+}
+
+/** "14:03:22.123", of the reader's clock. */
+export function timeOfDay(at: Date): string {
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+}
