@@ -1,0 +1,60 @@
+import "./app.css";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { App, ConfigProvider } from "antd";
+import enUS from "antd/locale/en_US";
+import zhCN from "antd/locale/zh_CN";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { RouterProvider } from "react-router";
+import { ApiError } from "./api";
+import { useDark, usePrefs } from "./prefs";
+import { makeRouter } from "./routes";
+import { watchSession } from "./session";
+import { antdTheme } from "./theme";
+
+declare module "@tanstack/react-query" {
+  interface Register {
+    defaultError: ApiError;
+  }
+}
+
+const worthRetrying = (error: Error) => error instanceof ApiError && error.status >= 502;
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: { networkMode: "always", staleTime: 2000, retry: (n, error) => n < 2 && worthRetrying(error) },
+    mutations: { networkMode: "always" },
+  },
+});
+watchSession(client);
+
+const router = makeRouter();
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content || undefined;
+
+function Console() {
+  const { language } = usePrefs();
+  const dark = useDark();
+  return (
+    <ConfigProvider
+      csp={{ nonce }}
+      locale={language === "zh" ? zhCN : enUS}
+      theme={antdTheme(dark)}
+      button={{ autoInsertSpace: false }}
+    >
+      <App component={false}>
+        <QueryClientProvider client={client}>
+          <RouterProvider router={router} />
+        </QueryClientProvider>
+      </App>
+    </ConfigProvider>
+  );
+}
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <Console />
+    </StrictMode>,
+  );
+}

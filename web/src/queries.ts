@@ -1,0 +1,157 @@
+// What pages ask the server for. A key starts with the noun, so that a change can invalidate all that shows it.
+import { keepPreviousData, type QueryKey, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  allOf,
+  type ApiError,
+  api,
+  type Binding,
+  type Build,
+  type BuildPage,
+  type Namespace,
+  type Page,
+  type Repository,
+  type RepositoryPage,
+  type Rule,
+  type Source,
+  type SourceRef,
+  type Tag,
+  type TagPage,
+  path,
+  type Worker,
+  withQuery,
+} from "./api";
+
+const LIVE_MS = 2000;
+const CALM_MS = 15_000;
+
+export const isLive = (build: Build) => build.status === "PENDING" || build.status === "BUILDING";
+
+export interface RepositoryFilter {
+  namespace?: string;
+  q?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export function useRepositories(filter: RepositoryFilter = {}, enabled = true) {
+  return useQuery({
+    queryKey: ["repositories", filter],
+    queryFn: ({ signal }) => api.get<RepositoryPage>(withQuery("repositories", { ...filter }), signal),
+    placeholderData: keepPreviousData,
+    enabled,
+  });
+}
+
+export function useRepository(name: string | undefined) {
+  return useQuery({
+    queryKey: ["repositories", name],
+    queryFn: ({ signal }) => api.get<Repository>(path`repositories/${name ?? ""}`, signal),
+    enabled: name !== undefined,
+  });
+}
+
+export function useNamespaces() {
+  return useQuery({ queryKey: ["namespaces"], queryFn: ({ signal }) => allOf<Namespace>("namespaces", signal) });
+}
+
+export function useBinding(name: string, enabled = true) {
+  return useQuery({
+    queryKey: ["repositories", name, "source"],
+    queryFn: ({ signal }) => api.get<Binding>(path`repositories/${name}/source`, signal),
+    enabled,
+  });
+}
+
+export function useTags(name: string, page: { cursor?: string; limit?: number } = {}) {
+  return useQuery({
+    queryKey: ["repositories", name, "tags", page],
+    queryFn: ({ signal }) => api.get<TagPage>(withQuery(path`repositories/${name}/tags`, page), signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useTag(name: string, tag: string) {
+  return useQuery({
+    queryKey: ["repositories", name, "tags", tag],
+    queryFn: ({ signal }) => api.get<Tag>(path`repositories/${name}/tags/${tag}`, signal),
+  });
+}
+
+export function useRules(name: string, enabled = true) {
+  return useQuery({
+    queryKey: ["repositories", name, "rules"],
+    queryFn: ({ signal }) => allOf<Rule>(path`repositories/${name}/rules`, signal),
+    enabled,
+  });
+}
+
+export function useRule(name: string, rule: string | undefined) {
+  return useQuery({
+    queryKey: ["repositories", name, "rules", rule],
+    queryFn: ({ signal }) => api.get<Rule>(path`repositories/${name}/rules/${rule ?? ""}`, signal),
+    enabled: rule !== undefined,
+  });
+}
+
+export interface BuildFilter {
+  repository?: string;
+  rule?: string;
+  ref?: string;
+  status?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+/** Builds, newest first; asked for often while one of them is under way. */
+export function useBuilds(filter: BuildFilter, enabled = true) {
+  return useQuery({
+    queryKey: ["builds", filter],
+    queryFn: ({ signal }) => api.get<BuildPage>(withQuery("builds", { ...filter }), signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => (query.state.data?.items.some(isLive) ? LIVE_MS : CALM_MS),
+    enabled,
+  });
+}
+
+export function useBuild(id: string) {
+  return useQuery({
+    queryKey: ["builds", id],
+    queryFn: ({ signal }) => api.get<Build>(path`builds/${id}`, signal),
+    refetchInterval: (query) => (query.state.data && isLive(query.state.data) ? LIVE_MS : false),
+  });
+}
+
+export function useSources(namespace?: string) {
+  return useQuery({
+    queryKey: ["sources", namespace],
+    queryFn: ({ signal }) => allOf<Source>(withQuery("sources", { namespace }), signal),
+  });
+}
+
+export function useSourceRefs(source: string | undefined) {
+  return useQuery({
+    queryKey: ["sources", source, "refs"],
+    queryFn: ({ signal }) => allOf<SourceRef>(path`sources/${source ?? ""}/refs`, signal),
+    enabled: source !== undefined,
+  });
+}
+
+export function useWorkers() {
+  return useQuery({
+    queryKey: ["workers"],
+    queryFn: async ({ signal }) => (await api.get<Page<Worker>>("workers", signal)).items,
+    refetchInterval: CALM_MS,
+  });
+}
+
+/** Something that changes the server; what is shown of `changes` is asked for again. */
+export function useChange<V, R>(act: (value: V) => Promise<R>, changes: QueryKey[], done?: (result: R, value: V) => void) {
+  const client = useQueryClient();
+  return useMutation<R, ApiError, V>({
+    mutationFn: act,
+    onSuccess: async (result, value) => {
+      await Promise.all(changes.map((queryKey) => client.invalidateQueries({ queryKey })));
+      done?.(result, value);
+    },
+  });
+}

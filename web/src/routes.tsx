@@ -1,0 +1,28 @@
+// Which page an address shows. Each page is a script of its own.
+import { lazy } from "react";
+import { createBrowserRouter, Navigate } from "react-router";
+import NotFound from "./pages/notfound";
+import { RepositoryScope } from "./pages/repository/scope";
+import { Crash } from "./shell/crash";
+import { Layout } from "./shell/layout";
+
+const Admin = lazy(() => import("./pages/admin"));
+
+export function makeRouter() {
+  const basename = new URL(document.baseURI).pathname.replace(/\/+$/, "");
+  return createBrowserRouter(
+    [
+      {
+        element: <Layout />,
+        errorElement: <Crash />,
+        children: [
+          { path: "/login", element: <Navigate replace to="/" /> },
+          { path: "/repositories/*", element: <RepositoryScope /> },
+          { path: "/admin/*", element: <Admin /> },
+          { path: "*", element: <NotFound /> },
+        ],
+      },
+    ],
+    { basename: basename || "/" },
+  );
+}

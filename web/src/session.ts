@@ -1,0 +1,60 @@
+// Who is signed in. The cookie is the server's business; the page keeps the CSRF token in memory.
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { ApiError, api, setCsrfToken, whenSignedOut, type WhoAmI } from "./api";
+
+export interface Session {
+  user: WhoAmI;
+  csrfToken: string;
+}
+
+const KEY = ["session"];
+
+async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
+  try {
+    const session = await api.get<Session>("session", signal);
+    setCsrfToken(session.csrfToken);
+    return session;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+/** undefined while it is asked for, null when nobody is signed in. */
+export function useSession() {
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => fetchSession(signal), staleTime: 300_000 });
+}
+
+export function useMe(): WhoAmI | null {
+  return useSession().data?.user ?? null;
+}
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (who: { user: string; password: string }) => api.post<Session>("session", who),
+    onSuccess: (session) => {
+      setCsrfToken(session.csrfToken);
+      client.setQueryData(KEY, session);
+    },
+  });
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => api.remove<void>("session"),
+    onSuccess: () => forget(client),
+  });
+}
+
+function forget(client: QueryClient) {
+  setCsrfToken("");
+  client.clear();
+  client.setQueryData(KEY, null);
+}
+
+/** From now on an answer 401 to anything shows the sign-in page, and what was on screen is kept in the address. */
+export function watchSession(client: QueryClient) {
+  whenSignedOut(() => client.setQueryData(KEY, null));
+}

@@ -1,0 +1,112 @@
+// Top bar, left navigation, content: the frame around every page of somebody who is signed in.
+import { MenuOutlined, SearchOutlined } from "@ant-design/icons";
+import { Button, Drawer } from "antd";
+import { Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { Link, Outlet, useLocation, useNavigate } from "react-router";
+import mark from "../mark.svg";
+import { useSession } from "../session";
+import { LiveRegion } from "../ui/announce";
+import { Loading, ProblemAlert } from "../ui/states";
+import { ConnectionBanner } from "./connection";
+import { AccountMenu, LanguageMenu, ThemeMenu } from "./menus";
+import { Nav } from "./nav";
+import { Search, useSearchKey } from "./search";
+import { Shortcuts, useShortcut } from "./shortcuts";
+import { SignIn } from "./signin";
+import { useShell } from "./text";
+
+function useGoKeys(search: () => void) {
+  const t = useShell();
+  const navigate = useNavigate();
+  useShortcut("/", t("shell.searchKey"), search);
+  useShortcut("g h", t("shell.goHome"), () => void navigate("/"));
+  useShortcut("g r", t("shell.goRepositories"), () => void navigate("/repositories"));
+  useShortcut("g i", t("shell.goInstances"), () => void navigate("/instances"));
+}
+
+function TopBar({ onSearch }: { onSearch: () => void }) {
+  const t = useShell();
+  const [open, setOpen] = useState(false);
+  const { pathname } = useLocation();
+  useEffect(() => setOpen(false), [pathname]);
+  return (
+    <header className="topbar">
+      <Button
+        className="menu-button"
+        type="text"
+        icon={<MenuOutlined />}
+        aria-label={t("shell.menu")}
+        aria-expanded={open}
+        onClick={() => setOpen(true)}
+      />
+      <Link to="/" className="mark" aria-label={t("shell.product")}>
+        <img src={mark} alt="" width={26} height={26} />
+        <span>kiln</span>
+      </Link>
+      <Button className="search-button" icon={<SearchOutlined />} onClick={onSearch} aria-label={t("shell.searchHint")}>
+        <span className="search-text">{t("shell.searchHint")}</span>
+        <kbd>/</kbd>
+      </Button>
+      <div className="topbar-end">
+        <LanguageMenu />
+        <ThemeMenu />
+        <AccountMenu />
+      </div>
+      <Drawer open={open} onClose={() => setOpen(false)} placement="left" size={280} title={t("shell.mainNav")}>
+        <Nav />
+      </Drawer>
+    </header>
+  );
+}
+
+function Frame() {
+  const t = useShell();
+  const main = useRef<HTMLElement>(null);
+  const { pathname } = useLocation();
+  const [searching, setSearching] = useState(false);
+  const search = useCallback(() => setSearching(true), []);
+  useSearchKey(search);
+  useGoKeys(search);
+  useEffect(() => {
+    window.scrollTo(0, 0);
+  }, [pathname]);
+  return (
+    <>
+      {/* A button, as a link to #main would go to the base address. */}
+      <button type="button" className="skip" onClick={() => main.current?.focus()}>
+        {t("shell.skip")}
+      </button>
+      <TopBar onSearch={search} />
+      <div className="body">
+        <aside className="side">
+          <Nav />
+        </aside>
+        <main ref={main} tabIndex={-1} className="main">
+          <ConnectionBanner />
+          <Suspense fallback={<Loading />}>
+            <Outlet />
+          </Suspense>
+        </main>
+      </div>
+      <Search open={searching} onClose={() => setSearching(false)} />
+      <Shortcuts />
+    </>
+  );
+}
+
+/** The frame, or the sign-in page at the same address, so that signing in goes on where one was. */
+export function Layout() {
+  const session = useSession();
+  const content = () => {
+    if (session.data) return <Frame />;
+    if (session.data === null) return <SignIn />;
+    if (session.error) return <main className="alone"><ProblemAlert error={session.error} retry={() => void session.refetch()} /></main>;
+    return null;
+  };
+  return (
+    <>
+      {content()}
+      <LiveRegion />
+    </>
+  );
+}

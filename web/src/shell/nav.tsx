@@ -1,0 +1,80 @@
+// The left navigation: the instance's pages, or those of the repository that one is in.
+import {
+  AppstoreOutlined,
+  ArrowLeftOutlined,
+  BuildOutlined,
+  ClusterOutlined,
+  DatabaseOutlined,
+  FileTextOutlined,
+  HomeOutlined,
+  SettingOutlined,
+  TagsOutlined,
+} from "@ant-design/icons";
+import type { ReactNode } from "react";
+import { Link, NavLink, useLocation } from "react-router";
+import { useRepository } from "../queries";
+import { splitRepositoryPath, repositoryUrl } from "../urls";
+import { useShell } from "./text";
+
+interface Item {
+  to: string;
+  text: string;
+  icon: ReactNode;
+  end?: boolean;
+}
+
+function Items({ items }: { items: Item[] }) {
+  return (
+    <ul>
+      {items.map((item) => (
+        <li key={item.to}>
+          <NavLink to={item.to} end={item.end}>
+            <span aria-hidden="true">{item.icon}</span>
+            {item.text}
+          </NavLink>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function InstanceNav() {
+  const t = useShell();
+  return (
+    <nav aria-label={t("shell.mainNav")} className="nav">
+      <Items
+        items={[
+          { to: "/", text: t("shell.home"), icon: <HomeOutlined />, end: true },
+          { to: "/instances", text: t("shell.instances"), icon: <ClusterOutlined /> },
+        ]}
+      />
+      <h2>{t("shell.repository")}</h2>
+      <Items items={[{ to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> }]} />
+    </nav>
+  );
+}
+
+function RepositoryNav({ name }: { name: string }) {
+  const t = useShell();
+  const repository = useRepository(name).data;
+  const items: Item[] = [{ to: repositoryUrl(name, "info"), text: t("shell.details"), icon: <FileTextOutlined /> }];
+  if (repository?.canBuild) items.push({ to: repositoryUrl(name, "build"), text: t("shell.build"), icon: <BuildOutlined /> });
+  items.push({ to: repositoryUrl(name, "versions"), text: t("shell.versions"), icon: <TagsOutlined /> });
+  items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
+  return (
+    <nav aria-label={t("shell.repositoryNav", { name })} className="nav">
+      <Link to="/repositories" className="nav-back">
+        <ArrowLeftOutlined aria-hidden="true" /> {t("shell.allRepositories")}
+      </Link>
+      <p className="nav-name">
+        <AppstoreOutlined aria-hidden="true" /> {name}
+      </p>
+      <Items items={items} />
+    </nav>
+  );
+}
+
+export function Nav() {
+  const place = splitRepositoryPath(useLocation().pathname);
+  return place ? <RepositoryNav name={place.name} /> : <InstanceNav />;
+}

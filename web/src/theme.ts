@@ -1,0 +1,61 @@
+// Ant Design's tokens for both themes; src/app.css has the same colours as custom properties.
+import { type ThemeConfig, theme } from "antd";
+
+const SHARED = {
+  borderRadius: 6,
+  fontFamily: 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif',
+  fontFamilyCode: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
+  controlHeight: 34,
+};
+
+const LIGHT: ThemeConfig["token"] = {
+  ...SHARED,
+  colorPrimary: "#1d4ed8",
+  colorLink: "#1d4ed8",
+  colorInfo: "#1d4ed8",
+  colorError: "#c0271a",
+  colorErrorText: "#b42318",
+  colorSuccess: "#14713d",
+  colorWarning: "#a15c00",
+  colorText: "#1b1f27",
+  colorTextSecondary: "#505866",
+  colorTextTertiary: "#5d6675",
+  colorTextDescription: "#5d6675",
+  colorTextPlaceholder: "#656e7d",
+  colorTextDisabled: "#6c7482",
+  colorBorder: "#8b94a3",
+  colorBorderSecondary: "#dfe3ea",
+  colorBgLayout: "#f5f6f8",
+};
+
+const DARK: ThemeConfig["token"] = {
+  ...SHARED,
+  colorPrimary: "#3b6ff5",
+  colorLink: "#8fb1ff",
+  colorInfo: "#8fb1ff",
+  colorError: "#f0655a",
+  colorErrorText: "#ff9a90",
+  colorSuccess: "#4cc27f",
+  colorWarning: "#e0a33e",
+  colorText: "#e8eaef",
+  colorTextSecondary: "#b3bac6",
+  colorTextTertiary: "#a3abb8",
+  colorTextDescription: "#a3abb8",
+  colorTextPlaceholder: "#949dab",
+  colorTextDisabled: "#8a93a2",
+  colorBorder: "#697386",
+  colorBorderSecondary: "#2e3440",
+  colorBgBase: "#14171d",
+  colorBgLayout: "#0e1015",
+  colorBgContainer: "#171a21",
+  colorBgElevated: "#1e222b",
+};
+
+export function antdTheme(dark: boolean): ThemeConfig {
+  return {
+    algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
+    token: dark ? DARK : LIGHT,
+    cssVar: { key: "kiln" },
+    hashed: false,
+  };
+}

@@ -1,0 +1,37 @@
+// Lists come in pages by cursor; the cursors of the way here are in the address, so that back and a copied link work.
+import { Button } from "antd";
+import { useSearchParams } from "react-router";
+import { useCommon } from "../i18n/common";
+
+/** One value of the address's query; setting it drops the cursor unless it is the cursor. */
+export function useParam(name: string, first = ""): [string, (value: string) => void] {
+  const [params, setParams] = useSearchParams();
+  const set = (value: string) =>
+    setParams(
+      (old) => {
+        const next = new URLSearchParams(old);
+        if (value === first) next.delete(name);
+        else next.set(name, value);
+        if (name !== "cursor") next.delete("cursor");
+        return next;
+      },
+      { replace: name !== "cursor" },
+    );
+  return [params.get(name) ?? first, set];
+}
+
+export function CursorPager({ next, busy }: { next: string | null | undefined; busy?: boolean }) {
+  const t = useCommon();
+  const [cursor, setCursor] = useParam("cursor");
+  if (!cursor && !next) return null;
+  return (
+    <nav className="pager" aria-label={t("common.pages")}>
+      <Button disabled={!cursor} onClick={() => setCursor("")}>
+        {t("common.backToFirst")}
+      </Button>
+      <Button disabled={!next || busy} onClick={() => next && setCursor(next)}>
+        {t("common.next")}
+      </Button>
+    </nav>
+  );
+}

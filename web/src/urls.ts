@@ -1,0 +1,23 @@
+// Addresses of the console. A repository's name may have several parts; "/-/" separates it from the page, and no part
+// of a name starts with "-".
+const PREFIX = "/repositories/";
+
+export function repositoryUrl(name: string, page = "info"): string {
+  return `${PREFIX}${name.split("/").map(encodeURIComponent).join("/")}/-/${page}`;
+}
+
+export function buildUrl(repository: string, build: string): string {
+  return repositoryUrl(repository, `builds/${encodeURIComponent(build)}`);
+}
+
+export function ruleUrl(repository: string, rule: string): string {
+  return repositoryUrl(repository, `build/rules/${encodeURIComponent(rule)}/edit`);
+}
+
+/** The repository and the page below it that a path of the router means. */
+export function splitRepositoryPath(pathname: string): { name: string; page: string } | null {
+  const at = pathname.indexOf("/-/");
+  if (!pathname.startsWith(PREFIX) || at < 0) return null;
+  const name = pathname.slice(PREFIX.length, at).split("/").map(decodeURIComponent).join("/");
+  return { name, page: pathname.slice(at + 3) };
+}
