@@ -15,6 +15,7 @@ import { Alert, Button, Dropdown, Input, Tooltip } from "antd";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { number } from "../i18n/format";
 import { usePrefs } from "../prefs";
+import { useShortcut } from "../shell/shortcuts";
 import { announce } from "../ui/announce";
 import type { LogController, LogState, LogTexts, Times } from "./controller";
 import "./log.css";
@@ -32,7 +33,7 @@ interface Props {
 
 export function LogPane({ log, texts, headKey }: Props) {
   const state = useSyncExternalStore(log.subscribe, log.snapshot);
-  const { shortcuts } = usePrefs();
+  const t = useLogText();
   const host = useRef<HTMLDivElement>(null);
   const pane = useRef<HTMLDivElement>(null);
   const find = useRef<HTMLInputElement>(null);
@@ -48,33 +49,25 @@ export function LogPane({ log, texts, headKey }: Props) {
   useEffect(() => log.retitle(latest.current), [log, headKey]);
   useAnnouncements(state);
 
+  useShortcut("/", t("log.find"), () => find.current?.select());
+  useShortcut("f", t("log.followHint"), () => log.setFollow(!state.follow));
+  useShortcut("w", t("log.wrapHint"), () => log.setWrap(!state.wrap));
+  useShortcut("m", t("log.timesHint"), () => log.setTimes(nextTimes(state.times)));
+  useShortcut("o", t("log.groupHint"), () => log.setGrouped(!state.grouped));
+  useShortcut("n", t("log.next"), () => void log.findNext(1));
+  useShortcut("N", t("log.previous"), () => void log.findNext(-1));
+  useShortcut("F", t("log.full"), () => void fullscreen(pane.current));
   const key = (e: KeyboardEvent) => {
-    if ((e.ctrlKey || e.metaKey) && e.key === "f") {
+    const control = e.ctrlKey || e.metaKey;
+    if (control && e.key === "f") {
       e.preventDefault();
       find.current?.select();
-      return;
-    }
-    if ((e.ctrlKey || e.metaKey) && e.key === "c" && state.selected && getSelection()?.isCollapsed) void copySelected(log);
-    if (!shortcuts || e.ctrlKey || e.metaKey || e.altKey || e.target instanceof HTMLInputElement) return;
-    const acts: Record<string, () => void> = {
-      "/": () => find.current?.select(),
-      f: () => log.setFollow(!state.follow),
-      w: () => log.setWrap(!state.wrap),
-      m: () => log.setTimes(nextTimes(state.times)),
-      g: () => log.setGrouped(!state.grouped),
-      n: () => void log.findNext(1),
-      N: () => void log.findNext(-1),
-      F: () => void fullscreen(pane.current),
-      Escape: () => log.select(null),
-    };
-    const act = acts[e.key];
-    if (!act) return;
-    e.preventDefault();
-    act();
+    } else if (control && e.key === "c" && state.selected && getSelection()?.isCollapsed) void copySelected(log);
+    else if (e.key === "Escape" && !(e.target instanceof HTMLInputElement)) log.select(null);
   };
 
   return (
-    // The keys work wherever the focus is within the viewer.
+    // These keys work wherever the focus is within the viewer.
     // biome-ignore lint/a11y/noStaticElementInteractions: what is focused inside takes the keys
     <div className="log-pane" ref={pane} onKeyDown={key}>
       <Tools log={log} state={state} find={find} plain={plain} setPlain={setPlain} full={() => void fullscreen(pane.current)} />

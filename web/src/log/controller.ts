@@ -246,6 +246,12 @@ export class LogController {
     return true;
   }
 
+  /** The step that the first row on screen belongs to; 0: none. */
+  stepOnScreen(): number {
+    const n = this.view?.firstLine() ?? -1;
+    return n < 0 ? 0 : this.outline.step(this.outline.runOf(n));
+  }
+
   firstLine(): number {
     return Math.max(0, this.view?.firstLine() ?? 0);
   }

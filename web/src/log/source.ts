@@ -45,31 +45,36 @@ export class LogSource {
   ) {}
 
   page(from: number, limit: number, wanted: Wanted, signal?: AbortSignal): Promise<LinePage> {
-    return this.get(this.path("log", { from, limit, ...wanted }), signal);
+    return this.get(this.path("/log", { from, limit, ...wanted }), signal);
+  }
+
+  /** The last lines. */
+  tail(n: number, wanted: Wanted, signal?: AbortSignal): Promise<LinePage> {
+    return this.get(this.path("/log", { tail: n, ...wanted }), signal);
   }
 
   outline(from: number): Promise<OutlinePage> {
-    return this.get(this.path("log/outline", { from }));
+    return this.get(this.path("/log/outline", { from }));
   }
 
   search(query: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<SearchPage> {
-    return this.get(this.path("log/search", query), signal);
+    return this.get(this.path("/log/search", query), signal);
   }
 
   textAddress(query: Record<string, string | number | undefined>): string {
-    return this.address(this.path("log.txt", query));
+    return this.address(this.path("/log.txt", query));
   }
 
   /** Lines from `from` on, until the build has ended; what is lost is taken up where it was. The function it gives ends it. */
   follow(from: number, handler: LiveHandler): () => void {
-    return new Follower(this, from, handler, (query) => this.address(this.path("events", query))).start();
+    return new Follower(this, from, handler, (query) => this.address(this.path("/events", query))).start();
   }
 
   private path(what: string, query: Record<string, string | number | undefined>): string {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
     const text = search.toString();
-    return `builds/${encodeURIComponent(this.build)}/${what}${text && `?${text}`}`;
+    return `builds/${encodeURIComponent(this.build)}${what}${text && `?${text}`}`;
   }
 }
 
