@@ -9,6 +9,8 @@ import {
   type BuildPage,
   type Namespace,
   type Page,
+  type PreviewPage,
+  type PreviewRequest,
   type Repository,
   type RepositoryPage,
   type Rule,
@@ -121,10 +123,29 @@ export function useBuild(id: string) {
   });
 }
 
+/** What rules make of refs; asked for anew while one types, the answer before stays until then. */
+export function usePreview(repository: string, request: PreviewRequest, enabled = true) {
+  return useQuery({
+    queryKey: ["preview", repository, request],
+    queryFn: () => api.post<PreviewPage>(path`repositories/${repository}/rules:preview`, request),
+    placeholderData: keepPreviousData,
+    retry: false,
+    enabled,
+  });
+}
+
 export function useSources(namespace?: string) {
   return useQuery({
     queryKey: ["sources", namespace],
     queryFn: ({ signal }) => allOf<Source>(withQuery("sources", { namespace }), signal),
+  });
+}
+
+export function useSource(id: string | undefined) {
+  return useQuery({
+    queryKey: ["sources", "one", id],
+    queryFn: ({ signal }) => api.get<Source>(path`sources/${id ?? ""}`, signal),
+    enabled: id !== undefined,
   });
 }
 

@@ -6,6 +6,8 @@ import { RepositoryScope } from "./pages/repository/scope";
 import { Crash } from "./shell/crash";
 import { Layout } from "./shell/layout";
 
+const Repositories = lazy(() => import("./pages/repositories"));
+const CreateRepository = lazy(() => import("./pages/create"));
 const Admin = lazy(() => import("./pages/admin"));
 
 export function makeRouter() {
@@ -17,6 +19,8 @@ export function makeRouter() {
         errorElement: <Crash />,
         children: [
           { path: "/login", element: <Navigate replace to="/" /> },
+          { path: "/repositories", element: <Repositories /> },
+          { path: "/repositories/new", element: <CreateRepository /> },
           { path: "/repositories/*", element: <RepositoryScope /> },
           { path: "/admin/*", element: <Admin /> },
           { path: "*", element: <NotFound /> },

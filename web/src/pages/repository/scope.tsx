@@ -9,6 +9,8 @@ import NotFound from "../notfound";
 
 // The first that matches is shown. A new page of a repository is one line here and one in shell/nav.tsx.
 const PAGES = [
+  ["info", lazy(() => import("../details"))],
+  ["build", lazy(() => import("../building"))],
   ["builds/:build", lazy(() => import("../build"))],
 ] as const;
 
@@ -29,7 +31,7 @@ export function useScope(): Scope {
 function RepositoryPage({ name, page }: { name: string; page: string }) {
   const query = useRepository(name);
   for (const [pattern, Shows] of PAGES) {
-    const match = matchPath(pattern, page);
+    const match = matchPath(`/${pattern}`, `/${page}`);
     if (!match) continue;
     return (
       <Shown query={query}>

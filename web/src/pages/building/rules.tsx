@@ -1,0 +1,169 @@
+// The table Build Rules.
+import { BranchesOutlined, PlusOutlined, TagOutlined } from "@ant-design/icons";
+import { App, Button, Switch } from "antd";
+import { Link, useNavigate } from "react-router";
+import { api, path, type Repository, type Rule } from "../../api";
+import { useChange, useRules } from "../../queries";
+import { useShortcut } from "../../shell/shortcuts";
+import { useParam } from "../../ui/cursor";
+import { Platforms } from "../../ui/domain";
+import { Section } from "../../ui/page";
+import { Nothing, ProblemAlert, Shown } from "../../ui/states";
+import { type Column, Table } from "../../ui/table";
+import { repositoryUrl, ruleUrl } from "../../urls";
+import { BuildActions } from "./start";
+import { useText } from "./text";
+
+/** Why Build is disabled, in the reader's language. */
+function useWhyNot() {
+  const t = useText();
+  return (rule: Rule): string => {
+    if (rule.match === "expression") return t("building.whyExpression");
+    if (rule.imageTags.some((tag) => tag.buildTime)) return t("building.whyTime");
+    if (rule.imageTags.some((tag) => tag.commitId)) return t("building.whyCommit");
+    return rule.whyNotByHand ?? "";
+  };
+}
+
+function Enabled({ repository, rule }: { repository: string; rule: Rule }) {
+  const t = useText();
+  const change = useChange(
+    (enabled: boolean) => api.patch<Rule>(path`repositories/${repository}/rules/${rule.id}`, { enabled }),
+    [["repositories", repository, "rules"]],
+  );
+  return (
+    <>
+      <Switch
+        size="small"
+        checked={rule.enabled}
+        loading={change.isPending}
+        aria-label={t("building.enabledRule", { name: rule.pattern })}
+        onChange={(on) => change.mutate(on)}
+      />
+      {change.error ? <ProblemAlert error={change.error} /> : null}
+    </>
+  );
+}
+
+function DeleteRule({ repository, rule }: { repository: string; rule: Rule }) {
+  const t = useText();
+  const { modal } = App.useApp();
+  const remove = useChange(
+    (_: undefined) => api.remove<void>(path`repositories/${repository}/rules/${rule.id}`),
+    [["repositories", repository, "rules"]],
+  );
+  const ask = () =>
+    void modal.confirm({
+      title: t("building.deleteTitle", { name: rule.pattern }),
+      content: t("building.deleteText"),
+      okText: t("building.delete"),
+      okButtonProps: { danger: true },
+      onOk: () => remove.mutateAsync(undefined),
+    });
+  return (
+    <Button type="link" danger aria-label={t("building.deleteRule", { name: rule.pattern })} onClick={ask}>
+      {t("building.delete")}
+    </Button>
+  );
+}
+
+function useColumns(repository: Repository): Column<Rule>[] {
+  const t = useText();
+  const why = useWhyNot();
+  const name = repository.fullName;
+  return [
+    { title: t("building.enabled"), narrow: true, render: (rule) => <Enabled repository={name} rule={rule} /> },
+    {
+      title: t("building.type"),
+      narrow: true,
+      render: (rule) => (
+        <>
+          {rule.refType === "GIT_TAG" ? <TagOutlined aria-hidden="true" /> : <BranchesOutlined aria-hidden="true" />}{" "}
+          {t(rule.refType === "GIT_TAG" ? "building.tag" : "building.branch")}
+        </>
+      ),
+    },
+    {
+      title: t("building.ref"),
+      render: (rule) => (
+        <>
+          <code>{rule.pattern}</code> {rule.match === "expression" ? <span className="chip">{t("building.expression")}</span> : null}
+        </>
+      ),
+    },
+    {
+      title: t("building.dockerfile"),
+      render: (rule) => <code>{`${rule.dockerfileDirectory.replace(/\/$/, "")}/${rule.dockerfileName}`}</code>,
+    },
+    {
+      title: t("building.version"),
+      render: (rule) => (
+        <span className="chips">
+          {rule.templates.map((template) => (
+            <code key={template} className="chip">
+              {template}
+            </code>
+          ))}
+        </span>
+      ),
+    },
+    { title: t("building.architecture"), render: (rule) => <Platforms platforms={rule.platforms} /> },
+    {
+      title: t("building.actions"),
+      render: (rule) => (
+        <div>
+          <div className="actions">
+            <BuildActions repository={repository} rule={rule} />
+            <Link to={ruleUrl(name, rule.id)} aria-label={t("building.editRule", { name: rule.pattern })}>
+              {t("building.edit")}
+            </Link>
+            <DeleteRule repository={name} rule={rule} />
+          </div>
+          {rule.buildableByHand ? null : (
+            <p className="hint" id={`why-${rule.id}`}>
+              {why(rule)}
+            </p>
+          )}
+        </div>
+      ),
+    },
+  ];
+}
+
+export function BuildRules({ repository }: { repository: Repository }) {
+  const t = useText();
+  const navigate = useNavigate();
+  const rules = useRules(repository.fullName);
+  const columns = useColumns(repository);
+  const [made] = useParam("made");
+  const add = () => void navigate(repositoryUrl(repository.fullName, "build/rules/new"));
+  useShortcut("n", t("building.add"), add);
+  return (
+    <Section
+      title={t("building.rules")}
+      actions={
+        <Button type="primary" icon={<PlusOutlined />} onClick={add}>
+          {t("building.add")}
+        </Button>
+      }
+    >
+      <Shown query={rules} rows={3}>
+        {(items) =>
+          items.length > 0 ? (
+            <Table
+              caption={t("building.rules")}
+              columns={columns}
+              rows={items}
+              rowKey={(rule) => rule.id}
+              marked={(rule) => rule.id === made}
+            />
+          ) : (
+            <Nothing title={t("building.noRules")}>
+              <p>{t("building.noRulesText")}</p>
+            </Nothing>
+          )
+        }
+      </Shown>
+    </Section>
+  );
+}
