@@ -2,7 +2,10 @@
 import {
   ArrowDownOutlined,
   ArrowUpOutlined,
+  CheckCircleFilled,
   ClockCircleOutlined,
+  CloseCircleFilled,
+  DisconnectOutlined,
   DownloadOutlined,
   DownOutlined,
   FileTextOutlined,
@@ -11,7 +14,7 @@ import {
   SearchOutlined,
   VerticalAlignBottomOutlined,
 } from "@ant-design/icons";
-import { Alert, Button, Dropdown, Input, Tooltip } from "antd";
+import { Button, Dropdown, Input, Tooltip } from "antd";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { number } from "../i18n/format";
 import { usePrefs } from "../prefs";
@@ -118,11 +121,21 @@ function Notes({ state }: { state: LogState }) {
   const { connection, error, search } = state;
   return (
     <>
-      {connection === "lost" ? <Alert className="log-note" banner type="warning" title={t("log.lost")} /> : null}
-      {connection === "open" && state.resumed ? <Alert className="log-note" banner closable type="success" title={t("log.resumed")} /> : null}
-      {error ? <Alert className="log-note" banner type="error" title={t("log.failed", { why: error.message })} /> : null}
-      {search?.error ? <Alert className="log-note" banner type="error" title={search.error.message} /> : null}
+      {connection === "lost" ? <Note tone="wait" text={t("log.lost")} /> : null}
+      {connection === "open" && state.resumed ? <Note tone="good" text={t("log.resumed")} /> : null}
+      {error ? <Note tone="bad" text={t("log.failed", { why: error.message })} /> : null}
+      {search?.error ? <Note tone="bad" text={search.error.message} /> : null}
     </>
+  );
+}
+
+const NOTE_ICONS = { wait: <DisconnectOutlined />, good: <CheckCircleFilled />, bad: <CloseCircleFilled /> };
+
+function Note({ tone, text }: { tone: "wait" | "good" | "bad"; text: string }) {
+  return (
+    <p className={`log-note pill-${tone}`}>
+      <span aria-hidden="true">{NOTE_ICONS[tone]}</span> {text}
+    </p>
   );
 }
 
@@ -158,7 +171,7 @@ function Tools({ log, state, find, plain, setPlain, full }: ToolsProps) {
       <Toggle on={state.wrap} label={t("log.wrap")} hint={t("log.wrapHint")} set={(on) => log.setWrap(on)} />
       <TimesMenu log={log} times={state.times} />
       {state.selected ? <Selected log={log} /> : null}
-      <Toggle on={plain} label={t("log.plain")} hint={t("log.plainHint")} icon={<FileTextOutlined />} set={setPlain} />
+      <Toggle on={plain} name={t("log.plain")} hint={t("log.plainHint")} icon={<FileTextOutlined />} set={setPlain} />
       <Tooltip title={t("log.download")}>
         <Button icon={<DownloadOutlined />} aria-label={t("log.download")} href={log.source.textAddress({ platform: state.platform ?? undefined })} download={`build-${log.source.build}.log`} />
       </Tooltip>
@@ -171,16 +184,18 @@ function Tools({ log, state, find, plain, setPlain, full }: ToolsProps) {
 
 interface ToggleProps {
   on: boolean;
-  label: string;
+  /** Words on it, or the name of one that has an icon alone. */
+  label?: string;
+  name?: string;
   hint: string;
   icon?: ReactNode;
   set: (on: boolean) => void;
 }
 
-function Toggle({ on, label, hint, icon, set }: ToggleProps) {
+function Toggle({ on, label, name, hint, icon, set }: ToggleProps) {
   return (
     <Tooltip title={hint}>
-      <Button type={on ? "primary" : "default"} ghost={on} aria-pressed={on} icon={icon} onClick={() => set(!on)}>
+      <Button aria-pressed={on} aria-label={name} icon={icon} onClick={() => set(!on)}>
         {label}
       </Button>
     </Tooltip>
@@ -247,13 +262,12 @@ function Find({ log, state, input }: { log: LogController; state: LogState; inpu
         placeholder={t("log.find")}
         aria-label={t("log.find")}
         value={text}
-        allowClear
         maxLength={1000}
         onChange={(e) => setText(e.target.value)}
         onKeyDown={key}
       />
-      <Toggle on={exact} label="Aa" hint={t("log.case")} set={setExact} />
-      <Toggle on={regex} label=".*" hint={t("log.regex")} set={setRegex} />
+      <Toggle on={exact} label="Aa" name={t("log.case")} hint={t("log.case")} set={setExact} />
+      <Toggle on={regex} label=".*" name={t("log.regex")} hint={t("log.regex")} set={setRegex} />
       {search ? (
         <>
           <span className="log-count">{search.busy ? "…" : countOf(t, language, state)}</span>

@@ -54,6 +54,7 @@ describe("what is dropped", () => {
     ["a\x1b[31", "a"],
     ["a\x1b", "a"],
     ["a\x1b]8;;http://x", "a"],
+    ["a\nb", "a↵b"],
     ["ab\u202etxt.exe", "abtxt.exe"],
     ["\x9b31mred", "red"],
   ])("%j", (line, want) => expect(shown(line)).toBe(want));

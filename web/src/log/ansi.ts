@@ -133,6 +133,7 @@ class Parser {
     else if (text === "\r") this.screen.moveTo(0);
     else if (text === "\b") this.screen.moveBy(-1);
     else if (text === "\t") this.screen.tab();
+    else if (text === "\n") this.screen.write("↵"); // of a message in several lines: a row is one
     else if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || DROPPED.test(text)) return;
     else this.screen.write(text);
   }

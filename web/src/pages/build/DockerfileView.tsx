@@ -64,7 +64,7 @@ function Chip({ step, all, show }: { step: BuildStep; all: boolean; show: (step:
   const timed = step.state === "done" || step.state === "running";
   const what = timed && step.tookMs !== null ? format.duration(language, step.tookMs) : c(`common.state.${step.state}`);
   return (
-    <button type="button" className={`df-chip step-${step.state}`} title={step.cacheReason ? reasonText(t, step.cacheReason) : undefined} onClick={() => show(step.step)}>
+    <button type="button" className={`df-chip bstep-${step.state}`} title={step.cacheReason ? reasonText(t, step.cacheReason) : undefined} onClick={() => show(step.step)}>
       {all ? t("build.all") : step.platforms.map(shortPlatform).join(", ")} <strong>{what}</strong>
     </button>
   );

@@ -45,7 +45,7 @@ function Failure({ job, step, log, showLine }: { job: BuildJob; step?: BuildStep
   });
   const error = job.error ?? { code: "", text: "" };
   const last = worst(lines.data?.lines ?? []);
-  const title = step ? t("build.failedAt", { platform: job.platform, line: step.line, text: step.text }) : t("build.failedOn", { platform: job.platform });
+  const title = step ? t("build.failedAt", { platform: job.platform, line: step.line }) : t("build.failedOn", { platform: job.platform });
   return (
     <Remedied code={error.code} title={title}>
       <p className="build-why">{error.text.split("\n")[0]}</p>
@@ -56,7 +56,7 @@ function Failure({ job, step, log, showLine }: { job: BuildJob; step?: BuildStep
         </pre>
       ) : null}
       {last ? (
-        <Button size="small" onClick={() => showLine(last.n)}>
+        <Button onClick={() => showLine(last.n)}>
           {t("build.jump", { n: last.n + 1 })}
         </Button>
       ) : null}

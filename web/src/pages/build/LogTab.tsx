@@ -74,7 +74,7 @@ function StepList({ log, steps, platform, many }: { log: LogController; steps: B
   useStepKeys(log, steps, platform, show);
   if (!groups.length) return null;
   return (
-    <nav className="steps" aria-label={t("build.steps")}>
+    <nav className="bsteps" aria-label={t("build.steps")}>
       <ol>
         {groups.map((g) => (
           <li key={g.key}>
@@ -113,18 +113,18 @@ function StepEntry({ group, show }: { group: StepGroup; show: (step: number) => 
   const first = group.steps[0] as BuildStep;
   const reason = group.steps.find((s) => s.cacheReason)?.cacheReason;
   return (
-    <button type="button" className={`step step-${state}`} onClick={() => show((group.steps.find((s) => s.state === state) ?? first).step)}>
-      <span className="step-icon" role="img" aria-label={c(`common.state.${state}`)}>
+    <button type="button" className={`bstep bstep-${state}`} onClick={() => show((group.steps.find((s) => s.state === state) ?? first).step)}>
+      <span className="bstep-icon" role="img" aria-label={c(`common.state.${state}`)}>
         {ICONS[state]}
       </span>
-      <span className="step-text">
-        <span className="step-name">{group.text}</span>
-        <span className="step-more">
+      <span className="bstep-text">
+        <span className="bstep-name">{group.text}</span>
+        <span className="bstep-more">
           {group.stage}
           {reason ? ` · ${reasonText(t, reason)}` : ""}
         </span>
       </span>
-      <span className="step-time">{state === "cached" || ms === null ? "" : format.duration(language, ms)}</span>
+      <span className="bstep-time">{state === "cached" || ms === null ? "" : format.duration(language, ms)}</span>
     </button>
   );
 }
@@ -132,9 +132,9 @@ function StepEntry({ group, show }: { group: StepGroup; show: (step: number) => 
 function Dots({ group, show }: { group: StepGroup; show: (step: number) => void }) {
   const c = useCommon();
   return (
-    <span className="step-dots">
+    <span className="bstep-dots">
       {group.steps.map((s) => (
-        <Button key={s.step} size="small" type="text" className={`step-dot step-${s.state}`} onClick={() => show(s.step)}>
+        <Button key={s.step} size="small" type="text" className={`bstep-dot bstep-${s.state}`} onClick={() => show(s.step)}>
           <span aria-hidden="true">{ICONS[s.state]}</span>
           {s.platforms.map(shortPlatform).join(", ")}
           <span className="visually-hidden">: {c(`common.state.${s.state}`)}</span>

@@ -55,7 +55,7 @@ function Published({ build, repository }: { build: Build; repository: string }) 
 function Images({ jobs, steps }: { jobs: BuildJob[]; steps: BuildStep[] }) {
   const t = useBuildText();
   return (
-    <div className="table-box" role="region" aria-label={t("build.images")} tabIndex={0}>
+    <div className="table-box" role="group" aria-label={t("build.images")} tabIndex={0}>
       <table className="keys">
         <caption className="visually-hidden">{t("build.images")}</caption>
         <thead>
@@ -118,7 +118,7 @@ function Layers({ steps, total }: { steps: BuildStep[]; total: number }) {
   const most = Math.max(1, ...layers.map((l) => l.size));
   if (!layers.length) return <p className="quiet">{t("build.noLayers")}</p>;
   return (
-    <div className="table-box" role="region" aria-label={t("build.layers")} tabIndex={0}>
+    <div className="table-box" role="group" aria-label={t("build.layers")} tabIndex={0}>
       <table className="keys">
         <caption className="visually-hidden">{t("build.layers")}</caption>
         <thead>

@@ -1,7 +1,7 @@
 // The facts of a build, and the sentence about its state.
 import { Link } from "react-router";
 import type { Build } from "../../api";
-import { Facts, Section } from "../../ui/page";
+import { Facts } from "../../ui/page";
 import { Commit, CopyButton, Digest, Duration, Time } from "../../ui/values";
 import { useRule } from "../../queries";
 import { buildUrl, ruleUrl } from "../../urls";
@@ -31,9 +31,9 @@ export function Summary({ build, repository }: { build: Build; repository: strin
   if (build.waitsFor) rows.push([t("build.waitsFor"), other(build.waitsFor)]);
   if (build.supersededBy) rows.push([t("build.supersededBy"), other(build.supersededBy)]);
   return (
-    <Section title={t("build.facts")}>
+    <section className="build-facts" aria-label={t("build.facts")}>
       <Facts items={rows} />
-    </Section>
+    </section>
   );
 }
 

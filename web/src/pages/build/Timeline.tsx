@@ -221,7 +221,6 @@ function Bar({ span, before, y, x, label, critical, show }: BarProps) {
       className="tl-step"
       role="button"
       tabIndex={0}
-      aria-label={words.join("; ")}
       onClick={go}
       onKeyDown={(e) => {
         if (e.key !== "Enter" && e.key !== " ") return;
@@ -254,7 +253,7 @@ function Table({ steps, show }: { steps: BuildStep[]; show: (step: number) => vo
   return (
     <details>
       <summary>{t("build.asTable")}</summary>
-      <div className="table-box" role="region" aria-label={t("build.asTable")} tabIndex={0}>
+      <div className="table-box" role="group" aria-label={t("build.asTable")} tabIndex={0}>
         <table className="keys">
           <caption className="visually-hidden">{t("build.asTable")}</caption>
           <thead>

@@ -17,7 +17,6 @@ import { DockerfileView } from "./DockerfileView";
 import { Failures } from "./Failures";
 import { LogTab } from "./LogTab";
 import { useLog, useSteps } from "./live";
-import { shortRef } from "./model";
 import { Result } from "./Result";
 import { sentence, Summary } from "./Summary";
 import { useBuildText } from "./text";
@@ -75,7 +74,6 @@ function Shows({ build, repository }: { build: Build; repository: string }) {
       title={t("build.title", { id: build.id.slice(0, 8) })}
       crumbs={crumbs}
       badge={<StatePill state={build.status} sentence={sentence(t, build)} />}
-      lead={t("build.lead", { ref: shortRef(build.ref), commit: build.commit.slice(0, 7) })}
       actions={<Actions build={build} repository={repository} />}
     >
       <Summary build={build} repository={repository} />
