@@ -5,6 +5,7 @@
 #include "api/api_priv.h"
 
 /* users.c */
+json_t *api_whoami_json(const struct auth_principal *w);
 struct err *api_whoami(struct api_call *c, struct http_reply **out);
 struct err *api_users_list(struct api_call *c, struct http_reply **out);
 struct err *api_users_create(struct api_call *c, struct http_reply **out);

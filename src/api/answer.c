@@ -83,9 +83,9 @@ static const struct {
 	const char *code;
 	unsigned status;
 } by_code[] = {
-	{ "LOGIN_FAILED", 401 },  { "LOGIN_NEEDED", 401 }, { "LOGIN_LIMITED", 429 },
-	{ "LEASE_LOST", 410 },    { "CONTENT_TYPE", 415 }, { "HOOK_SIG", 401 },
-	{ "TAG_IMMUTABLE", 409 },
+	{ "LOGIN_FAILED", 401 },  { "LOGIN_NEEDED", 401 },  { "LOGIN_LIMITED", 429 },
+	{ "LEASE_LOST", 410 },    { "CONTENT_TYPE", 415 },  { "HOOK_SIG", 401 },
+	{ "TAG_IMMUTABLE", 409 }, { "SESSION_ENDED", 401 },
 };
 
 static const struct {

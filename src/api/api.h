@@ -22,6 +22,7 @@ struct api_options { /* all borrowed */
 	struct pool *pool;
 	const char *const *mirrors; /* "HOST=URL" for workers, NULL-terminated; may be NULL */
 	const char *external_url;   /* "https://kiln.example"; NULL: http://HOST of the request */
+	const char *prefix;         /* the path of the external URL: "/kiln", or "" */
 };
 
 struct api;

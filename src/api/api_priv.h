@@ -23,7 +23,9 @@ struct api_call {
 	struct str params[API_MOST_PARAMS]; /* the {…} of the pattern, decoded, in order */
 	struct str query;                   /* raw */
 	struct str authorization, content_type, last_event_id, if_match, host; /* headers, copied */
-	char remote[64]; /* the client's address */
+	struct str csrf, user_agent;                                           /* likewise */
+	struct str session; /* the secret in the cookie; below /api/ only */
+	char remote[64];    /* the client's address */
 	struct auth_principal who;
 	json_t *body; /* an object; NULL: none came. Goes with the call */
 	const struct api_route *route;
@@ -37,6 +39,7 @@ enum {
 	API_ADMIN = 4,   /* administrators only */
 	API_WORKER = 8,  /* workers' tokens only */
 	API_OPTIONAL_BODY = 16, /* may come without one */
+	API_SIGN_IN = 32,       /* credentials that come along are not looked at */
 };
 
 struct api_route {
@@ -52,6 +55,7 @@ struct api_route {
 
 /* Tables end with a NULL pattern. One per file. */
 extern const struct api_route api_access_routes[];     /* access.c: users, tokens, roles, audit */
+extern const struct api_route api_session_routes[];    /* sessions.c: of the console */
 extern const struct api_route api_repository_routes[]; /* repositories.c: namespaces, repositories,
 							* tags */
 extern const struct api_route api_source_routes[];     /* sources.c: code sources, webhooks */
@@ -98,6 +102,15 @@ struct err *api_body_u64(struct api_call *c, const char *name, uint64_t max, boo
 /* null, or RFC 3339 text; 0 and false for none */
 json_t *api_time(int64_t unix_ns);
 json_t *api_str(const char *s); /* null for NULL */
+
+/* ---- sessions of the console: sessions.c ---- */
+
+/* The value of the cookie in a Cookie header; {NULL, 0} when there is none. */
+struct str api_session_cookie(struct str header);
+/* Whose session it is; ERR_DENIED code CSRF when a request that may change something does not
+ * prove that it comes from the console. */
+struct err *api_session_check(struct api_call *c);
+void api_session_clear(struct api_call *c, struct http_reply *r); /* Set-Cookie, in the past */
 
 /* ---- who may ---- */
 

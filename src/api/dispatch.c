@@ -8,9 +8,9 @@
 extern const struct api_route api_openapi_routes[];
 
 static const struct api_route *const tables[] = {
-	api_openapi_routes, api_access_routes, api_repository_routes, api_source_routes,
-	api_git_routes,     api_rule_routes,   api_binding_routes,    api_build_routes,
-	api_log_routes,     api_worker_routes,
+	api_openapi_routes, api_access_routes, api_session_routes, api_repository_routes,
+	api_source_routes,  api_git_routes,    api_rule_routes,    api_binding_routes,
+	api_build_routes,   api_log_routes,    api_worker_routes,
 };
 
 struct err *api_open(const struct api_options *o, struct api **out)
@@ -146,11 +146,25 @@ static struct err *check_flags(struct api_call *c)
 	return NULL;
 }
 
+static struct err *check_who(struct api_call *c)
+{
+	if (c->route->flags & API_SIGN_IN)
+		return auth_check(c->api->o.auth, STR(""), c->remote, &c->who);
+	if (c->session.p && !c->authorization.p)
+		return api_session_check(c);
+	return auth_check(c->api->o.auth, c->authorization, c->remote, &c->who);
+}
+
 static struct err *run(struct api_call *c, struct http_reply **out)
 {
-	TRY(auth_check(c->api->o.auth, c->authorization, c->remote, &c->who));
+	TRY(check_who(c));
 	TRY(check_flags(c));
 	return c->route->run(c, out);
+}
+
+static bool has_code(const struct err *e, const char *code)
+{
+	return e && err_code(e) && strcmp(err_code(e), code) == 0;
 }
 
 static void answer(struct api_call *c, struct err *e)
@@ -160,11 +174,14 @@ static void answer(struct api_call *c, struct err *e)
 		e = run(c, &reply);
 	json_decref(c->body);
 	c->body = NULL;
-	if (e && err_code(e) && strcmp(err_code(e), "LOGIN_NEEDED") == 0) {
+	if (has_code(e, "LOGIN_NEEDED")) {
 		err_free(e);
 		reply = need_login();
 	} else if (e) {
+		bool ended = has_code(e, "SESSION_ENDED");
 		reply = api_problem_of(c, e);
+		if (ended)
+			api_session_clear(c, reply);
 	}
 	http_answer(c->x, reply);
 }
@@ -251,6 +268,10 @@ void api_handle(struct api *a, struct http_exchange *x)
 	c->last_event_id = copy_header(c, "Last-Event-ID");
 	c->if_match = copy_header(c, "If-Match");
 	c->host = copy_header(c, "Host");
+	c->csrf = copy_header(c, "X-CSRF-Token");
+	c->user_agent = copy_header(c, "User-Agent");
+	if (str_starts(c->path, STR("/api/")))
+		c->session = api_session_cookie(copy_header(c, "Cookie"));
 	http_exchange_remote(x, c->remote, sizeof(c->remote));
 	if (c->route->flags & API_RAW) {
 		c->route->raw(c);

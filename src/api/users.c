@@ -33,13 +33,12 @@ static const char *empty_is_null(const char *s)
 	return *s ? s : NULL;
 }
 
-struct err *api_whoami(struct api_call *c, struct http_reply **out)
+json_t *api_whoami_json(const struct auth_principal *w)
 {
 	static const char *const kinds[] = { [AUTH_ANONYMOUS] = "anonymous",
 					     [AUTH_USER] = "user",
 					     [AUTH_WORKER] = "worker",
 					     [AUTH_SYSTEM] = "system" };
-	const struct auth_principal *w = &c->who;
 	bool limited = w->most != AUTH_ADMIN;
 	json_t *j = json_object();
 	json_object_set_new(j, "kind", json_string(kinds[w->kind]));
@@ -49,7 +48,12 @@ struct err *api_whoami(struct api_call *c, struct http_reply **out)
 	json_object_set_new(j, "admin", json_boolean(w->is_admin));
 	json_object_set_new(j, "role", api_str(limited ? auth_role_name(w->most) : NULL));
 	json_object_set_new(j, "namespace", api_str(empty_is_null(w->only_namespace)));
-	*out = api_json(200, j);
+	return j;
+}
+
+struct err *api_whoami(struct api_call *c, struct http_reply **out)
+{
+	*out = api_json(200, api_whoami_json(&c->who));
 	return NULL;
 }
 

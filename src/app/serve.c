@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "api/api.h"
 #include "app/embedded.h"
+#include "console/console.h"
 #include "registry/server.h"
 
 #define GRACE_MS       10000
@@ -32,10 +33,12 @@ struct serve {
 	struct pipeline *pipeline;
 	struct registry_server *registry;
 	struct api *api;
-	struct http_reply *healthy, *not_found;
+	struct console *console;
+	struct http_reply *healthy;
 	struct http_server *http;
 	struct embedded *embedded;
-	char *password; /* of the first user, to be shown once */
+	char *password;    /* of the first user, to be shown once */
+	struct str prefix; /* borrowed */
 	sigset_t signals;
 	int signal_fd;
 };
@@ -44,6 +47,7 @@ static void serve_free(struct serve *s)
 {
 	embedded_free(s->embedded);
 	http_server_free(s->http);
+	console_free(s->console);
 	api_free(s->api);
 	registry_server_free(s->registry);
 	pool_free(s->pool);
@@ -56,7 +60,6 @@ static void serve_free(struct serve *s)
 	db_free(s->db);
 	free(s->password);
 	http_reply_unref(s->healthy);
-	http_reply_unref(s->not_found);
 	fd_close_own(&s->signal_fd);
 	free(s);
 }
@@ -65,6 +68,7 @@ OWN_DECLARE(serve);
 static void handle(void *arg, struct http_exchange *x)
 {
 	struct serve *s = arg;
+	http_exchange_enter(x, s->prefix);
 	struct str path = http_exchange_path(x);
 	enum http_method m = http_exchange_method(x);
 	if (registry_server_wants(path))
@@ -76,7 +80,7 @@ static void handle(void *arg, struct http_exchange *x)
 	else if (str_eq(path, STR("/healthz")) && (m == HTTP_GET || m == HTTP_HEAD))
 		http_answer(x, http_reply_ref(s->healthy));
 	else
-		http_answer(x, http_reply_ref(s->not_found));
+		console_handle(s->console, x);
 }
 
 /* A thousand clients need a thousand descriptors, and their blobs as many. */
@@ -105,6 +109,7 @@ static struct err *open_stores(struct serve *s, const struct serve_options *o)
 	own_mem char *path = mem_printf("%s/kiln.db", o->data_path);
 	TRY(db_open(path, &s->db));
 	TRY(auth_open(s->db, o->data_fd, &s->auth));
+	auth_session_limits(s->auth, o->session_idle_s, o->session_life_s);
 	TRY(auth_first_user(s->auth, getenv("KILN_ADMIN_PASSWORD"), &s->password));
 	unsetenv("KILN_ADMIN_PASSWORD"); /* no program that we start needs to know */
 	TRY(catalog_open(s->db, o->data_fd, &s->catalog));
@@ -142,9 +147,10 @@ static struct err *open_state(struct serve *s, const struct serve_options *o)
 static struct err *open_http(struct serve *s, const struct serve_options *o)
 {
 	s->healthy = http_reply_text(200, "ok");
-	s->not_found =
-		http_reply_text(404, "There is nothing here. The registry is below /v2/, the API "
-				     "below /api/v1/.\n");
+	TRY(console_open(&(struct console_options){ .files = console_files,
+						    .n_files = console_n_files,
+						    .prefix = o->prefix },
+			 &s->console));
 	TRY(pool_open("kiln-serve", MAX(8u, 2 * thread_cpu_count()), &s->pool));
 	TRY(api_open(&(struct api_options){ .db = s->db,
 					    .auth = s->auth,
@@ -155,10 +161,16 @@ static struct err *open_http(struct serve *s, const struct serve_options *o)
 					    .logs = s->logs,
 					    .pool = s->pool,
 					    .external_url = o->external_url,
+					    .prefix = o->prefix,
 					    .mirrors = o->mirrors },
 		     &s->api));
 	struct http_server_options http = {
-		.listen = o->listen, .handle = handle, .arg = s, .pool = s->pool
+		.listen = o->listen,
+		.handle = handle,
+		.arg = s,
+		.pool = s->pool,
+		.trusted = o->trusted,
+		.n_trusted = o->n_trusted,
 	};
 	return http_server_open(&http, &s->http);
 }
@@ -216,6 +228,7 @@ struct err *serve_run(const struct serve_options *o)
 {
 	own(serve) s = mem_new(struct serve);
 	s->signal_fd = -1;
+	s->prefix = str_of(o->prefix);
 	allow_many_files();
 	TRY(catch_signals(s));
 	TRY(open_state(s, o));

@@ -3,6 +3,7 @@
 #ifndef KILN_APP_SERVE_H
 #define KILN_APP_SERVE_H
 
+#include "http/forwarded.h"
 #include "registry/server.h"
 
 struct serve_options {
@@ -11,11 +12,15 @@ struct serve_options {
 	const char *listen;    /* "HOST:PORT" */
 	const char
 		*external_url; /* what others reach us by; NULL: http:// and the request's Host */
+	const char *prefix;    /* the path of it, "/kiln"; "": none */
 	enum registry_anonymous anonymous;
 	unsigned slots; /* builds at once of the embedded worker; 0: there is none */
 	bool no_emulation;
-	uint32_t lease_s;            /* of workers; 0: the default */
-	int utc_offset_min;          /* of push times in tags */
+	uint32_t lease_s; /* of workers; 0: the default */
+	uint32_t session_idle_s, session_life_s;
+	int utc_offset_min;                 /* of push times in tags */
+	const struct http_network *trusted; /* proxies that tell whose requests they pass on */
+	size_t n_trusted;
 	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
 	const char *const *insecure; /* hosts, NULL-terminated */
 };

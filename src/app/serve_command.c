@@ -11,13 +11,15 @@
 #include "app/serve.h"
 #include "app/store.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/thread.h"
 #include "http/server.h"
 #include "http/url.h"
 
-#define MOST_SLOTS    64
-#define LEAST_LEASE_S 4
-#define MOST_LEASE_S  3600
+#define MOST_SLOTS     64
+#define LEAST_LEASE_S  4
+#define MOST_LEASE_S   3600
+#define MOST_SESSION_S 31536000
 
 static const char *listen_address(const struct invocation *in)
 {
@@ -75,10 +77,45 @@ static struct err *read_offset(const struct invocation *in, int *minutes)
 	return NULL;
 }
 
-static struct err *read_external(const struct invocation *in, char **out)
+static struct err *read_seconds(const struct invocation *in, const char *option, uint32_t otherwise,
+				uint32_t *seconds)
+{
+	const char *given = option_get(in, option);
+	uint64_t n = otherwise;
+	if (given && (!str_to_u64(str_of(given), MOST_SESSION_S, &n) || !n))
+		return err_new(ERR_INVALID, "--%s %s is not a number from 1 to %d", option, given,
+			       MOST_SESSION_S);
+	*seconds = (uint32_t)n;
+	return NULL;
+}
+
+/* Plain segments, which stand for themselves in a cookie and in a page; and none that the server
+ * has a meaning of its own for. */
+static bool prefix_ok(struct str prefix)
+{
+	static const char *const ours[] = { "api", "assets", "git", "hooks", "token", "v2" };
+	struct str first = str_skip(prefix, 1);
+	first = str_cut(&first, '/');
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (str_eq(first, str_of(ours[i])))
+			return false;
+	for (size_t i = 0; i < prefix.len; i++) {
+		char c = prefix.p[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '/';
+		if (!plain && (c != '.' || prefix.p[i - 1] == '/'))
+			return false;
+		if (c == '/' && i + 1 < prefix.len && prefix.p[i + 1] == '/')
+			return false;
+	}
+	return true;
+}
+
+static struct err *read_external(const struct invocation *in, char **out, const char **prefix)
 {
 	const char *given = option_get(in, "external-url");
 	*out = NULL;
+	*prefix = "";
 	if (!given)
 		return NULL;
 	struct http_url url;
@@ -88,18 +125,54 @@ static struct err *read_external(const struct invocation *in, char **out)
 		len--;
 	*out = mem_strndup(url.text, len);
 	http_url_done(&url);
+	const char *path = strchr(strstr(*out, "://") + 3, '/');
+	if (path)
+		*prefix = path;
+	if (!prefix_ok(str_of(*prefix)))
+		return err_new(
+			ERR_INVALID,
+			"--external-url %s: its path is made of letters, digits, - and _, and "
+			"does not begin as one of kiln's own",
+			given);
 	return NULL;
 }
 
-static struct err *read_words(const struct invocation *in, struct serve_options *o, char **external)
+static struct err *read_trusted(const struct invocation *in, struct http_network **out, size_t *n)
+{
+	const struct option_values *given = option_all(in, "trusted-proxy");
+	own_mem struct http_network *list = mem_new_array(given->n + 1, struct http_network);
+	for (size_t i = 0; i < given->n; i++)
+		TRY(err_wrap(http_network_parse(str_of(given->v[i]), &list[i]), "--trusted-proxy"));
+	*out = move(list);
+	*n = given->n;
+	return NULL;
+}
+
+/* What `o` borrows. */
+struct kept {
+	char *external;
+	struct http_network *trusted;
+};
+
+static void kept_done(struct kept *k)
+{
+	free(k->external);
+	free(k->trusted);
+}
+
+static struct err *read_words(const struct invocation *in, struct serve_options *o, struct kept *k)
 {
 	TRY(app_store_check(in));
 	TRY(client_check(in));
 	TRY(read_slots(in, &o->slots));
 	TRY(read_lease(in, &o->lease_s));
 	TRY(read_offset(in, &o->utc_offset_min));
-	TRY(read_external(in, external));
-	o->external_url = *external;
+	TRY(read_external(in, &k->external, &o->prefix));
+	TRY(read_trusted(in, &k->trusted, &o->n_trusted));
+	TRY(read_seconds(in, "session-idle", LIMIT_SESSION_IDLE_S, &o->session_idle_s));
+	TRY(read_seconds(in, "session-life", LIMIT_SESSION_LIFE_S, &o->session_life_s));
+	o->external_url = k->external;
+	o->trusted = k->trusted;
 	o->anonymous = anonymous(in);
 	o->no_emulation = option_get(in, "no-emulation") != NULL;
 	o->listen = listen_address(in);
@@ -126,13 +199,14 @@ int serve_command(const struct invocation *given)
 {
 	struct invocation in;
 	struct config file = { 0 };
-	own_mem char *external = NULL;
+	struct kept kept = { 0 };
 	struct serve_options o = { 0 };
 	struct err *e = config_read(given, &file, &in);
 	if (e)
 		return exit_usage(e);
-	e = read_words(&in, &o, &external);
+	e = read_words(&in, &o, &kept);
 	int code = e ? exit_usage(e) : exit_with(serve(&in, &o));
+	kept_done(&kept);
 	config_done(&file, &in);
 	return code;
 }

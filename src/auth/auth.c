@@ -29,11 +29,13 @@ struct err *auth_open_with(struct db *db, int data_fd, const struct auth_tuning 
 	a->tuning = *t;
 	auth_key_derive(key, "kiln seal 1", a->seal_key);
 	auth_key_derive(key, "kiln registry token 1", a->registry_key);
+	auth_key_derive(key, "kiln csrf 1", a->csrf_key);
 	OPENSSL_cleanse(key, sizeof(key));
 	random_bytes(a->login_key, sizeof(a->login_key));
 	uint64_t start;
 	random_bytes(&start, sizeof(start));
 	a->generation = start >> 1 | 1; /* 0 is nobody's */
+	auth_session_limits(a, LIMIT_SESSION_IDLE_S, LIMIT_SESSION_LIFE_S);
 	a->cache = auth_cache_new();
 	a->limiter = auth_limiter_new();
 	*out = a;

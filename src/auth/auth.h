@@ -6,7 +6,9 @@
  * 2. A token is 256 random bits behind a prefix that tells its kind; the database has its SHA-256.
  *    It is accepted wherever a password is, and as Bearer.
  * 3. Failed logins are limited by account and by address.
- * 4. Roles are per namespace or per image repository; the greater one counts. An administrator has
+ * 4. A session of the console is 256 random bits in a cookie, hashed in the database as a token is,
+ *    and ends when it was not used for some days, after a month, and with the password.
+ * 5. Roles are per namespace or per image repository; the greater one counts. An administrator has
  *    every role. A token may be narrower than its user: a greatest role, one namespace.
  *
  * Safe from any thread. Calls that say "blocks" are for pool threads. */
@@ -24,7 +26,8 @@ struct auth_principal { /* plain data, copied freely */
 	enum { AUTH_ANONYMOUS, AUTH_USER, AUTH_WORKER, AUTH_SYSTEM } kind;
 	char user_id[24];         /* of a user */
 	char name[72];            /* "admin", "worker:arm-1", "anonymous", "system" */
-	char token_id[24];        /* "" when by password */
+	char token_id[24];        /* "" when by password or session */
+	char session_id[24];      /* "" when not by session */
 	bool is_admin;            /* an administrator whose token, if any, does not limit */
 	enum auth_role most;      /* what the token limits to; AUTH_ADMIN: not at all */
 	char only_namespace[128]; /* "" : all */
@@ -63,6 +66,38 @@ bool auth_check_cached(struct auth *a, struct str authorization, struct auth_pri
 struct err *auth_login(struct auth *a, struct str name, struct str secret, const char *remote,
 		       struct auth_principal *out);
 
+/* ---- sessions of the console ---- */
+
+/* Seconds without use, and from the sign-in, after which a session is over; 7 and 30 days unless
+ * set. Before other threads use it. */
+void auth_session_limits(struct auth *a, uint32_t idle_s, uint32_t life_s);
+uint32_t auth_session_life_s(const struct auth *a);
+
+struct auth_session {
+	const char *id, *remote, *user_agent; /* the address it was last used from */
+	int64_t created_ns, used_ns, expires_ns;
+};
+/* By name and password; a token in its place is wrong. Errors of auth_login(). `*secret`, in the
+ * arena, is for the cookie: "kilns_…". Each user has a bounded number of sessions: the one that
+ * was not used for longest goes. Blocks, as all of these but the last two. */
+struct err *auth_session_start(struct auth *a, struct arena *m, struct str name,
+			       struct str password, const char *remote, struct str user_agent,
+			       struct auth_principal *out, const char **secret);
+/* Whose is it; ERR_DENIED code SESSION_ENDED when it is nobody's any more. */
+struct err *auth_session_check(struct auth *a, struct str secret, const char *remote,
+			       struct auth_principal *out);
+/* Those that are alive, by time of creation. */
+struct err *auth_session_list(struct auth *a, struct arena *m, const char *user_id,
+			      struct auth_session **out, size_t *n);
+struct err *auth_session_end(struct auth *a, struct str id, const char *user_id, bool *found);
+/* What proves that a request comes from a page of ours: other sites can make a browser send the
+ * cookie, and cannot read this. The same as long as the session is. */
+struct auth_csrf {
+	char s[48];
+};
+struct auth_csrf auth_session_csrf(struct auth *a, struct str secret);
+bool auth_session_csrf_ok(struct auth *a, struct str secret, struct str given); /* constant time */
+
 /* ---- what may they do ---- */
 
 /* The role in a namespace (`repository` empty) or in one image repository below it; does not know
@@ -93,7 +128,8 @@ struct err *auth_user_get(struct auth *a, struct arena *m, struct str name, bool
 			  struct auth_user *out);
 struct err *auth_user_list(struct auth *a, struct arena *m, struct str after, size_t n,
 			   struct auth_user **out, size_t *n_out);
-/* NULL leaves as it is. The last administrator cannot be lost: ERR_CONFLICT code LAST_ADMIN. */
+/* NULL leaves as it is. A new password, and disabling, end the user's sessions. The last
+ * administrator cannot be lost: ERR_CONFLICT code LAST_ADMIN. */
 struct err *auth_user_update(struct auth *a, struct str name, const struct str *password,
 			     const bool *is_admin, const bool *disabled);
 struct err *auth_user_delete(struct auth *a, struct str name, bool *found);

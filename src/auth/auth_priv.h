@@ -17,6 +17,7 @@
 #define AUTH_TOKEN_PREFIX    "kiln_"
 #define AUTH_WORKER_PREFIX   "kilnw_"
 #define AUTH_REGISTRY_PREFIX "kilnr_"
+#define AUTH_SESSION_PREFIX  "kilns_"
 #define AUTH_HASH_TEXT       128 /* an encoded argon2id hash */
 
 /* What tests turn: the cost of a hash, and the clocks. */
@@ -32,8 +33,9 @@ struct err *auth_open_with(struct db *db, int data_fd, const struct auth_tuning 
 struct auth {
 	struct db *db; /* borrowed */
 	struct auth_tuning tuning;
-	uint8_t seal_key[AUTH_KEY_BYTES], registry_key[AUTH_KEY_BYTES];
-	uint8_t login_key[AUTH_KEY_BYTES]; /* of this process */
+	uint8_t seal_key[AUTH_KEY_BYTES], registry_key[AUTH_KEY_BYTES], csrf_key[AUTH_KEY_BYTES];
+	uint8_t login_key[AUTH_KEY_BYTES];        /* of this process */
+	int64_t session_idle_ns, session_life_ns; /* fixed once others use it */
 	_Atomic uint64_t generation;
 	struct auth_cache *cache;     /* owned */
 	struct auth_limiter *limiter; /* owned */
@@ -130,6 +132,26 @@ struct auth_found_token {
 struct err *auth_token_find(struct auth *a, struct str secret_or_id, bool by_id, bool *found,
 			    struct auth_found_token *out);
 bool auth_token_is_shaped(struct str secret); /* could it be one? */
+
+/* ---- secrets: a prefix and 43 letters or digits ---- */
+bool auth_secret_is_shaped(struct str secret, const char *prefix);
+struct auth_secret_hash {
+	char s[65]; /* hexadecimal */
+};
+struct auth_secret_hash auth_secret_hash(struct str secret);
+
+/* ---- sessions ---- */
+struct auth_found_session {
+	struct auth_principal who;
+	bool is_alive;
+	int64_t expires_ns, used_ns;
+};
+struct err *auth_session_find(struct auth *a, struct str hash_or_id, bool by_id, bool *found,
+			      struct auth_found_session *out);
+/* All of a user, in the transaction that changes it. */
+struct err *auth_session_drop(struct db_tx *tx, struct str user_name);
+
+struct err *auth_login_failed(void);
 
 /* ---- registry_token.c ---- */
 struct auth_registry_record {

@@ -13,7 +13,7 @@
 
 #define USED_EVERY_NS (300 * INT64_C(1000000000)) /* how old the time of last use may be */
 
-static struct err *login_failed(void)
+struct err *auth_login_failed(void)
 {
 	return err_coded(ERR_DENIED, "LOGIN_FAILED",
 			 "Check name and password, or make a new token: kiln token create.",
@@ -100,7 +100,7 @@ static struct err *attempt(struct auth *a, struct attempt *t)
 	/* The registry's own tokens come here when they are too old: no guess, no failure. */
 	if (!right && t->c.kind == AUTH_BEARER &&
 	    str_starts(t->c.secret, STR(AUTH_REGISTRY_PREFIX)))
-		return login_failed();
+		return auth_login_failed();
 	if (!right) {
 		struct str account = t->c.kind == AUTH_BASIC ? t->c.user : STR("");
 		uint64_t now_ms = a->tuning.mono_ms();
@@ -111,7 +111,7 @@ static struct err *attempt(struct auth *a, struct attempt *t)
 			auth_limiter_right(a->limiter, account, t->remote, now_ms);
 	}
 	t->who.generation = t->generation;
-	return right ? NULL : login_failed();
+	return right ? NULL : auth_login_failed();
 }
 
 /* Remembers what is right, and lets those who ask the same at once wait for it. */
@@ -131,7 +131,7 @@ struct err *auth_check(struct auth *a, struct str authorization, const char *rem
 	struct attempt t = { .remote = remote };
 	authorization = str_trim(authorization);
 	if (!auth_header_read(authorization, room, &t.c))
-		return login_failed();
+		return auth_login_failed();
 	if (t.c.kind == AUTH_NO_CREDENTIALS) {
 		*out = anonymous(a);
 		return NULL;
@@ -167,7 +167,7 @@ struct err *auth_login(struct auth *a, struct str name, struct str secret, const
 {
 	struct attempt t = { .c = { AUTH_BASIC, name, secret }, .remote = remote };
 	if (name.len > LIMIT_AUTHORIZATION_BYTES || secret.len > LIMIT_AUTHORIZATION_BYTES)
-		return login_failed();
+		return auth_login_failed();
 	TRY(attempt(a, &t));
 	*out = t.who;
 	return NULL;
@@ -181,7 +181,7 @@ static struct err *refresh_user(struct auth *a, struct auth_principal *who)
 	struct auth_account u;
 	TRY(auth_account_find(a, str_of(who->name), &found, &u));
 	if (!found || u.disabled || strcmp(u.id, who->user_id) != 0)
-		return login_failed();
+		return auth_login_failed();
 	who->is_admin = u.is_admin && !auth_is_narrow(who);
 	OPENSSL_cleanse(&u, sizeof(u));
 	return NULL;
@@ -197,8 +197,14 @@ struct err *auth_refresh(struct auth *a, struct auth_principal *who)
 	if (who->token_id[0]) {
 		TRY(auth_token_find(a, str_of(who->token_id), true, &found, &t));
 		if (!found || !t.is_alive)
-			return login_failed();
+			return auth_login_failed();
 		*who = t.who;
+	} else if (who->session_id[0]) {
+		struct auth_found_session s;
+		TRY(auth_session_find(a, str_of(who->session_id), true, &found, &s));
+		if (!found || !s.is_alive)
+			return auth_login_failed();
+		*who = s.who;
 	} else if (who->kind == AUTH_USER) {
 		TRY(refresh_user(a, who));
 	}

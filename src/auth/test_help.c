@@ -112,5 +112,6 @@ bool test_same(const struct auth_principal *a, const struct auth_principal *b)
 	return a->kind == b->kind && a->is_admin == b->is_admin && a->most == b->most &&
 	       a->generation == b->generation && strcmp(a->user_id, b->user_id) == 0 &&
 	       strcmp(a->name, b->name) == 0 && strcmp(a->token_id, b->token_id) == 0 &&
+	       strcmp(a->session_id, b->session_id) == 0 &&
 	       strcmp(a->only_namespace, b->only_namespace) == 0 && strcmp(a->pool, b->pool) == 0;
 }

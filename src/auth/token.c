@@ -12,19 +12,11 @@
 	" t.used_ns"
 #define TABLES " FROM access_token t LEFT JOIN user_account u ON u.id = t.user_id"
 
-static struct str secret_hash(struct str secret, char hex[2 * SHA256_BYTES + 1])
+bool auth_secret_is_shaped(struct str s, const char *prefix)
 {
-	struct sha256_sum sum = sha256_of(secret.p, secret.len);
-	hex_encode(sum.b, sizeof(sum.b), hex);
-	return str_n(hex, (size_t)2 * SHA256_BYTES);
-}
-
-bool auth_token_is_shaped(struct str s)
-{
-	bool worker = str_starts(s, STR(AUTH_WORKER_PREFIX));
-	if (!worker && !str_starts(s, STR(AUTH_TOKEN_PREFIX)))
+	if (!str_starts(s, str_of(prefix)))
 		return false;
-	s = str_skip(s, strlen(worker ? AUTH_WORKER_PREFIX : AUTH_TOKEN_PREFIX));
+	s = str_skip(s, strlen(prefix));
 	if (s.len != SECRET_LETTERS)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
@@ -33,6 +25,20 @@ bool auth_token_is_shaped(struct str s)
 			return false;
 	}
 	return true;
+}
+
+bool auth_token_is_shaped(struct str s)
+{
+	return auth_secret_is_shaped(s, AUTH_WORKER_PREFIX) ||
+	       auth_secret_is_shaped(s, AUTH_TOKEN_PREFIX);
+}
+
+struct auth_secret_hash auth_secret_hash(struct str secret)
+{
+	struct sha256_sum sum = sha256_of(secret.p, secret.len);
+	struct auth_secret_hash h;
+	hex_encode(sum.b, sizeof(sum.b), h.s);
+	return h;
 }
 
 /* ---- whose is it ---- */
@@ -93,9 +99,9 @@ static bool see_token(void *arg, struct db_row *r)
 struct err *auth_token_find(struct auth *a, struct str secret_or_id, bool by_id, bool *found,
 			    struct auth_found_token *out)
 {
-	char hex[2 * SHA256_BYTES + 1];
+	struct auth_secret_hash hash = auth_secret_hash(secret_or_id);
 	struct token_row row = { .out = out, .now_ns = a->tuning.unix_ns() };
-	struct str key = by_id ? secret_or_id : secret_hash(secret_or_id, hex);
+	struct str key = by_id ? secret_or_id : str_of(hash.s);
 	TRY(db_query(a->db, by_id ? FIND " WHERE t.id = $1" : FIND " WHERE t.secret_hash = $1",
 		     DB_PARAMS(db_text(key)), see_token, &row));
 	*found = row.found;
@@ -242,7 +248,6 @@ struct err *auth_token_create(struct auth *a, struct arena *m, const struct auth
 			      struct auth_token *out, const char **secret)
 {
 	own(db_tx) tx = NULL;
-	char hex[2 * SHA256_BYTES + 1];
 	TRY(check_request(a, r));
 	struct random_secret s =
 		random_secret(r->is_worker ? AUTH_WORKER_PREFIX : AUTH_TOKEN_PREFIX);
@@ -259,7 +264,8 @@ struct err *auth_token_create(struct auth *a, struct arena *m, const struct auth
 	};
 	TRY(db_tx_begin(a->db, &tx));
 	TRY(check_room(tx, r));
-	TRY(insert(tx, &t, r->is_worker ? NULL : r->user_id, secret_hash(str_of(s.s), hex)));
+	struct auth_secret_hash hash = auth_secret_hash(str_of(s.s));
+	TRY(insert(tx, &t, r->is_worker ? NULL : r->user_id, str_of(hash.s)));
 	TRY(db_tx_commit(tx));
 	auth_changed(a);
 	bool found; /* with its user's name */

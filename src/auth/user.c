@@ -230,6 +230,8 @@ struct err *auth_user_update(struct auth *a, struct str name, const struct str *
 	if (password)
 		TRY(db_tx_exec(tx, "UPDATE user_account SET password_hash = $2 WHERE name = $1",
 			       DB_PARAMS(db_text(name), auth_text_or_null(str_of(hash)))));
+	if (password || (disabled && *disabled))
+		TRY(auth_session_drop(tx, name));
 	TRY(set_flag(tx, "UPDATE user_account SET is_admin = $2 WHERE name = $1", name, is_admin));
 	TRY(set_flag(tx, "UPDATE user_account SET disabled = $2 WHERE name = $1", name, disabled));
 	TRY(db_tx_exec(tx, "UPDATE user_account SET updated_ns = $2 WHERE name = $1",
@@ -255,7 +257,7 @@ struct err *auth_user_delete(struct auth *a, struct str name, bool *found)
 	}
 	TRY(absent);
 	TRY(count_admins(tx, &n_admins));
-	/* Tokens and roles go with it. */
+	/* Tokens, sessions and roles go with it. */
 	TRY(db_tx_exec(tx, "DELETE FROM user_account WHERE name = $1", DB_PARAMS(db_text(name))));
 	TRY(need_admin_left(tx, n_admins));
 	TRY(db_tx_commit(tx));

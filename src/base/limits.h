@@ -44,6 +44,10 @@
 #define LIMIT_TOKEN_NAME_BYTES    64
 #define LIMIT_USER_TOKENS         200
 #define LIMIT_WORKER_TOKENS       1000
+#define LIMIT_USER_SESSIONS       100 /* of the console; a new one ends the one unused for longest */
+#define LIMIT_SESSION_IDLE_S      604800  /* 7 days, unless set otherwise */
+#define LIMIT_SESSION_LIFE_S      2592000 /* 30 days, likewise */
+#define LIMIT_USER_AGENT_BYTES    256
 #define LIMIT_NAMESPACE_GRANTS    10000
 #define LIMIT_REGISTRY_TOKEN      4095 /* characters; headers and cookies jars take that */
 #define LIMIT_TOKEN_SCOPES        32

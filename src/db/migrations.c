@@ -83,6 +83,7 @@ const struct db_migration db_migrations[] = {
 	{ "0005 namespaces and image repositories", db_namespace_sql },
 	{ "0006 code sources", db_source_sql },
 	{ "0007 build rules, builds, workers", db_build_sql },
+	{ "0008 sessions of the console", db_session_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

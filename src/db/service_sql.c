@@ -246,3 +246,14 @@ const char db_build_sql[] =
 	"  draining BIGINT NOT NULL,"
 	"  first_seen_ns BIGINT NOT NULL,"
 	"  last_seen_ns BIGINT NOT NULL);";
+
+const char db_session_sql[] =
+	"CREATE TABLE web_session ("
+	"  id TEXT PRIMARY KEY," /* ses-… */
+	"  user_id TEXT NOT NULL REFERENCES user_account (id) ON DELETE CASCADE,"
+	"  secret_hash TEXT NOT NULL UNIQUE," /* sha256 of 256 random bits, hexadecimal */
+	"  remote TEXT NOT NULL,"             /* the address it was last used from */
+	"  user_agent TEXT NOT NULL,"         /* of the sign-in */
+	"  created_ns BIGINT NOT NULL,"
+	"  used_ns BIGINT NOT NULL);"
+	"CREATE INDEX web_session_user ON web_session (user_id);";

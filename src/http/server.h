@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "http/forwarded.h"
 
 #define HTTP_DROP_BYTES      ((uint64_t)8 << 20)
 #define HTTP_BODY_LEAST_RATE 128u /* bytes per second, over half a minute */
@@ -31,10 +32,12 @@ struct http_server_options {
 	const char *listen; /* "HOST:PORT", "[::1]:0"; port 0 takes a free one */
 	void (*handle)(void *arg, struct http_exchange *x);
 	void *arg;
-	struct pool *pool;        /* borrowed; outlives the server */
-	unsigned n_threads;       /* 0: one per processor, at least two */
-	unsigned max_connections; /* 0: 8192; more wait in the backlog */
-	unsigned idle_s;          /* 0: 60 */
+	struct pool *pool;                  /* borrowed; outlives the server */
+	unsigned n_threads;                 /* 0: one per processor, at least two */
+	unsigned max_connections;           /* 0: 8192; more wait in the backlog */
+	unsigned idle_s;                    /* 0: 60 */
+	const struct http_network *trusted; /* borrowed; proxies whose word counts */
+	size_t n_trusted;
 };
 
 /* ERR_INVALID when `listen` is not written HOST:PORT. */
@@ -64,9 +67,13 @@ enum http_method http_exchange_method(const struct http_exchange *x);
 /* As they came, not decoded; {NULL, 0} for no query. Valid as long as the exchange. */
 struct str http_exchange_path(const struct http_exchange *x);
 struct str http_exchange_query(const struct http_exchange *x);
+/* If the path begins with the segments `prefix` ("/kiln", or ""), it is from now on what follows:
+ * "/v2/", or "/" for the prefix alone. For a server behind a proxy that passes its own path on. */
+void http_exchange_enter(struct http_exchange *x, struct str prefix);
 /* The first header of that name, {NULL, 0} if absent. In the handler only; not in jobs. */
 struct str http_exchange_header(const struct http_exchange *x, const char *name);
-/* The client's address without port, NUL-terminated: "127.0.0.1", "::1". In the handler only. */
+/* The client's address without port, NUL-terminated: "127.0.0.1", "::1"; the peer's, or what a
+ * trusted proxy says. In the handler only. */
 void http_exchange_remote(const struct http_exchange *x, char *out, size_t size);
 bool http_exchange_has_body(const struct http_exchange *x);
 /* The announced length; false when the body comes in chunks. */
@@ -104,6 +111,8 @@ void http_receive(struct http_exchange *x, const struct http_sink *sink, void *a
 /* Replies. The body goes over to the reply (freed by free()); may be NULL when `len` is 0. */
 struct http_reply *http_reply_new(unsigned status, char *body, size_t len);
 struct http_reply *http_reply_text(unsigned status, const char *body); /* copied; text/plain */
+/* `body` stays where it is, and outlives the reply. */
+struct http_reply *http_reply_borrowed(unsigned status, const void *body, size_t len);
 /* `len` bytes of a regular file from `offset`, by sendfile(2); `fd` is taken over. */
 struct http_reply *http_reply_file(unsigned status, int fd, uint64_t offset, uint64_t len);
 /* A body that comes over time: server-sent events. */

@@ -13,6 +13,7 @@
 #include "http/server_priv.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
+#define LIST_BYTES  ((size_t)32 << 10) /* a whole head is not longer */
 
 static void exchange_free(struct http_exchange *x)
 {
@@ -285,7 +286,17 @@ enum http_method http_exchange_method(const struct http_exchange *x)
 
 struct str http_exchange_path(const struct http_exchange *x)
 {
-	return str_n(x->target, x->path_len);
+	return x->path_len ? str_n(x->target + x->path_at, x->path_len) : STR("/");
+}
+
+void http_exchange_enter(struct http_exchange *x, struct str prefix)
+{
+	struct str path = http_exchange_path(x);
+	if (!prefix.len || !str_starts(path, prefix) ||
+	    (path.len > prefix.len && path.p[prefix.len] != '/'))
+		return;
+	x->path_at += prefix.len;
+	x->path_len -= prefix.len;
 }
 
 struct str http_exchange_query(const struct http_exchange *x)
@@ -298,15 +309,64 @@ struct str http_exchange_header(const struct http_exchange *x, const char *name)
 	return str_of(MHD_lookup_connection_value(x->conn, MHD_HEADER_KIND, name));
 }
 
-void http_exchange_remote(const struct http_exchange *x, char *out, size_t size)
+static bool peer_of(const struct http_exchange *x, struct http_address *out)
 {
+	char text[80];
 	const union MHD_ConnectionInfo *i =
 		MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *sa = i ? i->client_addr : NULL;
 	socklen_t len = sa && sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 							: sizeof(struct sockaddr_in);
-	if (!sa || getnameinfo(sa, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
+	if (!sa || getnameinfo(sa, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+		return false;
+	struct str s = str_of(text);
+	return http_address_parse(str_cut(&s, '%'), out); /* without the interface */
+}
+
+/* A header that may stand there several times is one list. */
+struct list {
+	const char *name;
+	struct buf b;
+};
+
+static enum MHD_Result gather_list(void *arg, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct list *l = arg;
+	if (!str_eq_nocase(str_of(name), str_of(l->name)))
+		return MHD_YES;
+	if (l->b.len)
+		buf_add_c(&l->b, ',');
+	buf_add(&l->b, str_of(value));
+	return MHD_YES;
+}
+
+static struct http_address client_of(const struct http_exchange *x, const struct http_address *peer)
+{
+	const struct http_server_options *o = &x->server->o;
+	struct http_address client = *peer;
+	struct list xff = { "X-Forwarded-For", { 0 } }, forwarded = { "Forwarded", { 0 } };
+	buf_init(&xff.b, LIST_BYTES);
+	buf_init(&forwarded.b, LIST_BYTES);
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, gather_list, &xff);
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, gather_list, &forwarded);
+	if (!xff.b.over && !forwarded.b.over)
+		client = http_forwarded_client(o->trusted, o->n_trusted, peer, buf_str(&xff.b),
+					       buf_str(&forwarded.b));
+	buf_done(&xff.b);
+	buf_done(&forwarded.b);
+	return client;
+}
+
+void http_exchange_remote(const struct http_exchange *x, char *out, size_t size)
+{
+	struct http_address peer;
+	if (!peer_of(x, &peer)) {
 		snprintf(out, size, "?");
+		return;
+	}
+	struct http_address client = x->server->o.n_trusted ? client_of(x, &peer) : peer;
+	snprintf(out, size, "%s", http_address_text(&client).s);
 }
 
 bool http_exchange_has_body(const struct http_exchange *x)

@@ -83,9 +83,9 @@ struct http_exchange {
 	bool ended;               /* sink->end() was or is being called */
 	struct http_reply *reply; /* owned; not yet sent */
 
-	size_t path_len, query_len;
-	const char *query; /* in `target`; NULL if there is none */
-	char target[];     /* as it came */
+	size_t path_at, path_len, query_len; /* the path is within `target`, or "/" */
+	const char *query;                   /* in `target`; NULL if there is none */
+	char target[];                       /* as it came */
 };
 
 struct http_reply {

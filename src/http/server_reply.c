@@ -33,6 +33,12 @@ struct http_reply *http_reply_text(unsigned status, const char *body)
 	return r;
 }
 
+struct http_reply *http_reply_borrowed(unsigned status, const void *body, size_t len)
+{
+	return http_reply_of(
+		status, MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_PERSISTENT));
+}
+
 struct http_reply *http_reply_file(unsigned status, int fd, uint64_t offset, uint64_t len)
 {
 	if (len)

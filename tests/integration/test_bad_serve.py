@@ -207,7 +207,7 @@ def test_what_a_push_may_not_say(server):
         ("PUT", "/v2/a/manifests/1", b"{", 400), ("PUT", "/v2/a/manifests/1", b"", 400), ("PUT", "/v2/a/manifests/1", b"x" * (5 << 20), 413),
         ("PUT", "/v2/A/manifests/1", b"{}", 400), ("PUT", "/v2/a/manifests/..", b"{}", 400), ("PUT", "/v2/a/manifests/sha256:" + "0" * 64, b"{}", 400),
         ("GET", "/v2/a/blobs/sha256:" + "0" * 64, None, 404), ("GET", "/v2/a/blobs/md5:" + "0" * 32, None, 400), ("GET", "/v2/nowhere/tags/list", None, 404),
-        ("PUT", "/v2/a/blobs/uploads/not-there?digest=" + blob, b"blob", 404), ("GET", "/nowhere", None, 404),
+        ("PUT", "/v2/a/blobs/uploads/not-there?digest=" + blob, b"blob", 404), ("GET", "/assets/nowhere", None, 404),
     ]
     for method, path, body, status in bad:
         r = server.request(method, path, body, {"Content-Type": MANIFEST})

@@ -231,7 +231,7 @@ def test_crane(registry, image):
 def test_health(registry):
     assert registry.request("GET", "/healthz").status == 200
     assert registry.request("GET", "/v2/").status == 200
-    assert registry.request("GET", "/elsewhere").status == 404
+    assert registry.request("GET", "/assets/elsewhere").status == 404
 
 
 def test_state_survives_a_restart(kiln, context, tmp_path):

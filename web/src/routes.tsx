@@ -6,6 +6,8 @@ import { RepositoryScope } from "./pages/repository/scope";
 import { Crash } from "./shell/crash";
 import { Layout } from "./shell/layout";
 
+const Home = lazy(() => import("./pages/home"));
+const Instances = lazy(() => import("./pages/instances"));
 const Repositories = lazy(() => import("./pages/repositories"));
 const CreateRepository = lazy(() => import("./pages/create"));
 const Admin = lazy(() => import("./pages/admin"));
@@ -19,6 +21,8 @@ export function makeRouter() {
         errorElement: <Crash />,
         children: [
           { path: "/login", element: <Navigate replace to="/" /> },
+          { path: "/", element: <Home /> },
+          { path: "/instances", element: <Instances /> },
           { path: "/repositories", element: <Repositories /> },
           { path: "/repositories/new", element: <CreateRepository /> },
           { path: "/repositories/*", element: <RepositoryScope /> },

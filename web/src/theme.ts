@@ -53,10 +53,14 @@ const DARK: ThemeConfig["token"] = {
   colorBgElevated: "#1e222b",
 };
 
+const LIGHT_SLIDER = { handleColor: "#1d4ed8", trackBg: "#1d4ed8", railBg: "#8b94a3" };
+const DARK_SLIDER = { handleColor: "#8fb1ff", trackBg: "#8fb1ff", railBg: "#697386" };
+
 export function antdTheme(dark: boolean): ThemeConfig {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: dark ? DARK : LIGHT,
+    components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER },
     cssVar: { key: "kiln" },
     hashed: false,
   };

@@ -40,7 +40,7 @@ export function Table<T>({ caption, columns, rows, rowKey, below, marked }: Tabl
               <tr className={marked?.(row) ? "marked" : undefined}>
                 {columns.map((column) => (
                   <td key={column.title} data-title={column.title} className={column.narrow ? "narrow" : undefined}>
-                    {column.render(row)}
+                    <div className="cell">{column.render(row)}</div>
                   </td>
                 ))}
               </tr>

@@ -1,5 +1,5 @@
 // The table Build Rules.
-import { BranchesOutlined, PlusOutlined, TagOutlined } from "@ant-design/icons";
+import { BranchesOutlined, InfoCircleOutlined, PlusOutlined, TagOutlined } from "@ant-design/icons";
 import { App, Button, Switch } from "antd";
 import { Link, useNavigate } from "react-router";
 import { api, path, type Repository, type Rule } from "../../api";
@@ -69,7 +69,6 @@ function DeleteRule({ repository, rule }: { repository: string; rule: Rule }) {
 
 function useColumns(repository: Repository): Column<Rule>[] {
   const t = useText();
-  const why = useWhyNot();
   const name = repository.fullName;
   return [
     { title: t("building.enabled"), narrow: true, render: (rule) => <Enabled repository={name} rule={rule} /> },
@@ -93,6 +92,7 @@ function useColumns(repository: Repository): Column<Rule>[] {
     },
     {
       title: t("building.dockerfile"),
+      narrow: true,
       render: (rule) => <code>{`${rule.dockerfileDirectory.replace(/\/$/, "")}/${rule.dockerfileName}`}</code>,
     },
     {
@@ -111,19 +111,12 @@ function useColumns(repository: Repository): Column<Rule>[] {
     {
       title: t("building.actions"),
       render: (rule) => (
-        <div>
-          <div className="actions">
-            <BuildActions repository={repository} rule={rule} />
-            <Link to={ruleUrl(name, rule.id)} aria-label={t("building.editRule", { name: rule.pattern })}>
-              {t("building.edit")}
-            </Link>
-            <DeleteRule repository={name} rule={rule} />
-          </div>
-          {rule.buildableByHand ? null : (
-            <p className="hint" id={`why-${rule.id}`}>
-              {why(rule)}
-            </p>
-          )}
+        <div className="actions">
+          <BuildActions repository={repository} rule={rule} />
+          <Link to={ruleUrl(name, rule.id)} aria-label={t("building.editRule", { name: rule.pattern })}>
+            {t("building.edit")}
+          </Link>
+          <DeleteRule repository={name} rule={rule} />
         </div>
       ),
     },
@@ -135,6 +128,7 @@ export function BuildRules({ repository }: { repository: Repository }) {
   const navigate = useNavigate();
   const rules = useRules(repository.fullName);
   const columns = useColumns(repository);
+  const why = useWhyNot();
   const [made] = useParam("made");
   const add = () => void navigate(repositoryUrl(repository.fullName, "build/rules/new"));
   useShortcut("n", t("building.add"), add);
@@ -156,6 +150,13 @@ export function BuildRules({ repository }: { repository: Repository }) {
               rows={items}
               rowKey={(rule) => rule.id}
               marked={(rule) => rule.id === made}
+              below={(rule) =>
+                rule.buildableByHand ? null : (
+                  <p className="hint" id={`why-${rule.id}`}>
+                    <InfoCircleOutlined aria-hidden="true" /> {why(rule)}
+                  </p>
+                )
+              }
             />
           ) : (
             <Nothing title={t("building.noRules")}>

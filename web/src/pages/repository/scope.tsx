@@ -11,6 +11,10 @@ import NotFound from "../notfound";
 const PAGES = [
   ["info", lazy(() => import("../details"))],
   ["build", lazy(() => import("../building"))],
+  ["versions", lazy(() => import("../versions"))],
+  ["settings", lazy(() => import("../settings"))],
+  ["build/rules/new", lazy(() => import("../rule"))],
+  ["build/rules/:rule/edit", lazy(() => import("../rule"))],
   ["builds/:build", lazy(() => import("../build"))],
 ] as const;
 

@@ -1,0 +1,125 @@
+// Repository > Image Version: the tags, and for the one that is open its digest list and pull commands.
+import { DownOutlined, RightOutlined } from "@ant-design/icons";
+import { Button } from "antd";
+import type { Tag, TagImage } from "../../api";
+import { useTags } from "../../queries";
+import { CursorPager, useParam } from "../../ui/cursor";
+import { Platforms } from "../../ui/domain";
+import { Page } from "../../ui/page";
+import { imageAddress, PullCommands } from "../../ui/pull";
+import { Nothing, Shown } from "../../ui/states";
+import { type Column, Table } from "../../ui/table";
+import { Command, CopyButton, Digest, Size, Time } from "../../ui/values";
+import { useCrumbs } from "../repository/crumbs";
+import { useScope } from "../repository/scope";
+import { TagActions } from "./actions";
+import { useText } from "./text";
+
+const PAGE_SIZE = 25;
+
+const total = (tag: Tag) => tag.platforms.reduce((sum, image) => sum + (image.totalSize ?? 0), 0);
+
+function DigestList({ repository, tag }: { repository: string; tag: Tag }) {
+  const t = useText();
+  const columns: Column<TagImage>[] = [
+    { title: t("version.platform"), render: (image) => image.platform ?? t("version.artifact") },
+    { title: t("version.digest"), narrow: true, render: (image) => <Digest digest={image.digest} /> },
+    { title: t("version.layers"), narrow: true, render: (image) => image.layers ?? "–" },
+    { title: t("version.size"), narrow: true, render: (image) => <Size bytes={image.totalSize} /> },
+    {
+      title: t("version.pull"),
+      narrow: true,
+      render: (image) => (
+        <CopyButton
+          text={`docker pull ${imageAddress(repository, image.digest)}`}
+          what={t("version.pullOf", { name: image.platform ?? image.digest })}
+        />
+      ),
+    },
+  ];
+  return <Table caption={t("version.digests", { name: tag.name })} columns={columns} rows={tag.platforms} rowKey={(i) => i.digest} />;
+}
+
+function Opened({ repository, tag }: { repository: string; tag: Tag }) {
+  return (
+    <div className="opened">
+      <PullCommands repository={repository} reference={tag.name} />
+      <DigestList repository={repository} tag={tag} />
+    </div>
+  );
+}
+
+function useColumns(repository: string, tags: Tag[], open: string, setOpen: (name: string) => void): Column<Tag>[] {
+  const t = useText();
+  const sharing = (tag: Tag) => tags.filter((other) => other !== tag && other.digest === tag.digest).length;
+  return [
+    {
+      title: t("version.tag"),
+      render: (tag) => (
+        <Button
+          type="text"
+          className="opener"
+          icon={tag.name === open ? <DownOutlined /> : <RightOutlined />}
+          aria-expanded={tag.name === open}
+          onClick={() => setOpen(tag.name === open ? "" : tag.name)}
+        >
+          <code className="strong">{tag.name}</code>
+        </Button>
+      ),
+    },
+    { title: t("version.digest"), narrow: true, render: (tag) => <Digest digest={tag.digest} /> },
+    {
+      title: t("version.architectures"),
+      render: (tag) => <Platforms platforms={tag.platforms.flatMap((image) => image.platform ?? [])} />,
+    },
+    { title: t("version.size"), narrow: true, render: (tag) => <Size bytes={total(tag)} /> },
+    { title: t("version.pushed"), narrow: true, render: (tag) => <Time at={tag.updatedAt} /> },
+    {
+      title: t("version.actions"),
+      narrow: true,
+      render: (tag) => <TagActions repository={repository} tag={tag} sharing={sharing(tag)} />,
+    },
+  ];
+}
+
+function Tags({ repository, tags }: { repository: string; tags: Tag[] }) {
+  const t = useText();
+  const [open, setOpen] = useParam("tag");
+  const columns = useColumns(repository, tags, open, setOpen);
+  return (
+    <Table
+      caption={t("version.title")}
+      columns={columns}
+      rows={tags}
+      rowKey={(tag) => tag.name}
+      below={(tag) => (tag.name === open ? <Opened repository={repository} tag={tag} /> : null)}
+    />
+  );
+}
+
+export default function Versions() {
+  const t = useText();
+  const { repository } = useScope();
+  const [cursor] = useParam("cursor");
+  const query = useTags(repository.fullName, { cursor, limit: PAGE_SIZE });
+  const image = imageAddress(repository.fullName, "latest");
+  return (
+    <Page title={t("version.title")} crumbs={useCrumbs(repository.fullName)}>
+      <div className="section">
+        <Shown query={query}>
+          {({ items }) =>
+            items.length > 0 ? (
+              <Tags repository={repository.fullName} tags={items} />
+            ) : (
+              <Nothing title={t("version.empty")}>
+                <p>{t("version.emptyText")}</p>
+                <Command what={t("version.pushCommand")} text={`docker tag IMAGE ${image}\ndocker push ${image}`} />
+              </Nothing>
+            )
+          }
+        </Shown>
+        <CursorPager next={query.data?.next} busy={query.isFetching} />
+      </div>
+    </Page>
+  );
+}
