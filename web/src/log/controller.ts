@@ -84,7 +84,7 @@ export class LogController {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private search: LogSearch | null = null;
   private searching = new AbortController();
-  private anchor = 0;
+  private anchor: number | null = null; // where a range that is made longer begins
   private closed = false;
 
   constructor(
@@ -118,6 +118,7 @@ export class LogController {
     }
     if (this.closed) return;
     const link = parseLink(hash);
+    this.anchor = link ? link[0] : null;
     this.set({ ready: true, error: null, follow: live && !link, selected: link, grouped: !live });
     this.arrange();
     if (link) this.reveal(link[0]);
@@ -373,12 +374,13 @@ export class LogController {
   // ---- links and copying ----
 
   private choose(n: number, extend: boolean) {
-    if (!extend || !this.state.selected) this.anchor = n;
-    else if (this.state.selected[0] === this.state.selected[1]) this.anchor = this.state.selected[0];
-    this.select([Math.min(n, this.anchor), Math.max(n, this.anchor)]);
+    const from = extend ? (this.anchor ?? n) : n;
+    this.select([Math.min(n, from), Math.max(n, from)]);
+    this.anchor = from;
   }
 
   select(selected: Range | null) {
+    this.anchor = selected ? selected[0] : null;
     this.set({ selected });
     this.mark();
     this.events.link(selected ? linkOf(selected) : "");

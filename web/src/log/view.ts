@@ -466,7 +466,7 @@ export class LogView {
     if (!selection || selection.isCollapsed || !e.clipboardData) return;
     const range = selection.getRangeAt(0);
     const parts: string[] = [];
-    for (const text of this.rows.querySelectorAll(".log-text, .log-title")) {
+    for (const text of this.rows.querySelectorAll(".log-text")) {
       if (!range.intersectsNode(text)) continue;
       const part = document.createRange();
       part.selectNodeContents(text);
