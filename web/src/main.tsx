@@ -7,7 +7,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 import { ApiError } from "./api";
-import { useDark, usePrefs } from "./prefs";
+import { nonce } from "./nonce";
+import { useDark, useMotion, usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
 import { watchSession } from "./session";
 import { antdTheme } from "./theme";
@@ -29,16 +30,16 @@ const client = new QueryClient({
 watchSession(client);
 
 const router = makeRouter();
-const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content || undefined;
 
 function Console() {
   const { language } = usePrefs();
   const dark = useDark();
+  const motion = useMotion();
   return (
     <ConfigProvider
       csp={{ nonce }}
       locale={language === "zh" ? zhCN : enUS}
-      theme={antdTheme(dark)}
+      theme={antdTheme(dark, motion)}
       button={{ autoInsertSpace: false }}
     >
       <App component={false}>

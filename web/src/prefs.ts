@@ -66,5 +66,13 @@ export function useDark(): boolean {
   return useSyncExternalStore(subscribe, isDark);
 }
 
+const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Whether things may move. */
+export function useMotion(): boolean {
+  return useSyncExternalStore(subscribe, () => !lessMotion.matches);
+}
+
+lessMotion.addEventListener("change", changed);
 systemDark.addEventListener("change", changed);
 changed();

@@ -24,7 +24,7 @@ import {
 } from "./api";
 
 const LIVE_MS = 2000;
-const CALM_MS = 15_000;
+const CALM_MS = 5000;
 
 export const isLive = (build: Build) => build.status === "PENDING" || build.status === "BUILDING";
 

@@ -50,8 +50,8 @@ export function useSignOut() {
 
 function forget(client: QueryClient) {
   setCsrfToken("");
-  client.clear();
   client.setQueryData(KEY, null);
+  client.removeQueries({ predicate: (query) => query.queryKey[0] !== KEY[0] });
 }
 
 /** From now on an answer 401 to anything shows the sign-in page, and what was on screen is kept in the address. */

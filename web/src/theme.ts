@@ -56,10 +56,10 @@ const DARK: ThemeConfig["token"] = {
 const LIGHT_SLIDER = { handleColor: "#1d4ed8", trackBg: "#1d4ed8", railBg: "#8b94a3" };
 const DARK_SLIDER = { handleColor: "#8fb1ff", trackBg: "#8fb1ff", railBg: "#697386" };
 
-export function antdTheme(dark: boolean): ThemeConfig {
+export function antdTheme(dark: boolean, motion: boolean): ThemeConfig {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
-    token: dark ? DARK : LIGHT,
+    token: { ...(dark ? DARK : LIGHT), motion },
     components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER },
     cssVar: { key: "kiln" },
     hashed: false,

@@ -34,7 +34,7 @@ function TopBar({ onSearch }: { onSearch: () => void }) {
       <Button
         className="menu-button"
         type="text"
-        icon={<MenuOutlined />}
+        icon={<MenuOutlined aria-hidden />}
         aria-label={t("shell.menu")}
         aria-expanded={open}
         onClick={() => setOpen(true)}
@@ -43,7 +43,7 @@ function TopBar({ onSearch }: { onSearch: () => void }) {
         <img src={mark} alt="" width={26} height={26} />
         <span>kiln</span>
       </Link>
-      <Button className="search-button" icon={<SearchOutlined />} onClick={onSearch} aria-label={t("shell.searchHint")}>
+      <Button className="search-button" icon={<SearchOutlined aria-hidden />} onClick={onSearch} aria-label={t("shell.searchHint")}>
         <span className="search-text">{t("shell.searchHint")}</span>
         <kbd>/</kbd>
       </Button>

@@ -22,7 +22,7 @@ export function LanguageMenu() {
         ],
       }}
     >
-      <Button type="text" icon={<GlobalOutlined />} aria-label={t("shell.language")} title={t("shell.language")} />
+      <Button type="text" icon={<GlobalOutlined aria-hidden />} aria-label={t("shell.language")} title={t("shell.language")} />
     </Dropdown>
   );
 }
@@ -44,7 +44,7 @@ export function ThemeMenu() {
         ],
       }}
     >
-      <Button type="text" icon={<BulbOutlined />} aria-label={t("shell.theme")} title={t("shell.theme")} />
+      <Button type="text" icon={<BulbOutlined aria-hidden />} aria-label={t("shell.theme")} title={t("shell.theme")} />
     </Dropdown>
   );
 }
@@ -60,13 +60,13 @@ export function AccountMenu() {
       menu={{
         items: [
           { key: "who", label: me.name, disabled: true },
-          { key: "keys", icon: <QuestionCircleOutlined />, label: t("shell.shortcuts"), onClick: showShortcuts },
+          { key: "keys", icon: <QuestionCircleOutlined aria-hidden />, label: t("shell.shortcuts"), onClick: showShortcuts },
           { type: "divider" },
-          { key: "out", icon: <LogoutOutlined />, label: t("shell.signOut"), onClick: () => signOut.mutate() },
+          { key: "out", icon: <LogoutOutlined aria-hidden />, label: t("shell.signOut"), onClick: () => signOut.mutate() },
         ],
       }}
     >
-      <Button type="text" icon={<UserOutlined />} aria-label={t("shell.account", { name: me.name })} className="account">
+      <Button type="text" icon={<UserOutlined aria-hidden />} aria-label={t("shell.account", { name: me.name })} className="account">
         <span className="account-name">{me.name}</span>
       </Button>
     </Dropdown>

@@ -1,6 +1,6 @@
 // The search of everything: a dialog with one field and a list that arrow keys walk.
 import { Input, Modal } from "antd";
-import { type KeyboardEvent, useDeferredValue, useEffect, useId, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { useRepositories } from "../queries";
 import { repositoryUrl } from "../urls";
@@ -14,7 +14,9 @@ interface Hit {
 
 function useHits(q: string): Hit[] {
   const t = useShell();
-  const found = useRepositories({ q, limit: 8 }).data?.items ?? [];
+  // The answer to what was typed before may still be here: Enter must not open what no longer matches.
+  const has = (text: string) => text.toLowerCase().includes(q.toLowerCase());
+  const found = (useRepositories({ q, limit: 8 }).data?.items ?? []).filter((r) => has(r.fullName));
   const pages: Hit[] = [
     { group: t("shell.searchPages"), text: t("shell.home"), to: "/" },
     { group: t("shell.searchPages"), text: t("shell.instances"), to: "/instances" },
@@ -22,7 +24,7 @@ function useHits(q: string): Hit[] {
   ];
   return [
     ...found.map((r) => ({ group: t("shell.searchRepositories"), text: r.fullName, to: repositoryUrl(r.fullName) })),
-    ...pages.filter((page) => page.text.toLowerCase().includes(q.toLowerCase())),
+    ...pages.filter((page) => has(page.text)),
   ];
 }
 
@@ -32,7 +34,7 @@ function SearchBox({ close }: { close: () => void }) {
   const navigate = useNavigate();
   const [q, setQ] = useState("");
   const [at, setAt] = useState(0);
-  const hits = useHits(useDeferredValue(q.trim()));
+  const hits = useHits(q.trim());
   const current = Math.min(at, hits.length - 1);
   const open = (hit: Hit | undefined) => {
     if (!hit) return;

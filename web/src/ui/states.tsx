@@ -3,9 +3,12 @@ import { Alert, Button, Empty, Skeleton } from "antd";
 import type { ReactNode } from "react";
 import { ApiError } from "../api";
 import { type CommonText, useCommon } from "../i18n/common";
+import { useProblemTitle } from "../i18n/problem";
 
-function titleOf(t: CommonText, error: ApiError): string {
+function titleOf(t: CommonText, known: (code: string) => string | undefined, error: ApiError): string {
   if (error.code === "OFFLINE") return t("common.offlineTitle");
+  const title = known(error.code);
+  if (title) return title;
   if (error.status === 403) return t("common.deniedTitle");
   if (error.status === 404) return t("common.missingTitle");
   if (error.status === 429) return t("common.limitTitle");
@@ -15,6 +18,7 @@ function titleOf(t: CommonText, error: ApiError): string {
 /** Code, text and remedy of what went wrong, with a button to try again. */
 export function ProblemAlert({ error, retry }: { error: Error; retry?: () => void }) {
   const t = useCommon();
+  const titles = useProblemTitle();
   const known = error instanceof ApiError ? error : null;
   const offline = known?.code === "OFFLINE";
   const remedy = offline ? t("common.offlineRemedy") : known?.remedy;
@@ -24,7 +28,7 @@ export function ProblemAlert({ error, retry }: { error: Error; retry?: () => voi
       type="error"
       showIcon
       role="alert"
-      title={known ? titleOf(t, known) : t("common.failedTitle")}
+      title={known ? titleOf(t, titles, known) : t("common.failedTitle")}
       description={
         <>
           {offline ? null : <p>{error.message}</p>}

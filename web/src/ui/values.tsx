@@ -43,7 +43,7 @@ export function CopyButton({ text, what, label }: { text: string; what: string; 
         type={label ? "default" : "text"}
         size="small"
         className="copy-button"
-        icon={copied ? <CheckOutlined /> : <CopyOutlined />}
+        icon={copied ? <CheckOutlined aria-hidden /> : <CopyOutlined aria-hidden />}
         aria-label={t("common.copyWhat", { what })}
         onClick={copy}
       >

@@ -136,7 +136,7 @@ export function BuildRules({ repository }: { repository: Repository }) {
     <Section
       title={t("building.rules")}
       actions={
-        <Button type="primary" icon={<PlusOutlined />} onClick={add}>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={add}>
           {t("building.add")}
         </Button>
       }

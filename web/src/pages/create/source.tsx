@@ -87,7 +87,12 @@ function Settings({ draft }: { draft: RepositoryDraft }) {
           <Form.Item name="tag" label={t("create.version")} rules={[needed]}>
             <Input autoCapitalize="none" spellCheck={false} />
           </Form.Item>
-          <Form.Item name="platforms" label={t("create.architectures")} rules={[needed]} className="wide">
+          <Form.Item
+            name="platforms"
+            label={t("create.architectures")}
+            rules={[{ type: "array", min: 1, message: t("create.needed") }]}
+            className="wide"
+          >
             <Checkbox.Group options={PLATFORMS} />
           </Form.Item>
         </div>

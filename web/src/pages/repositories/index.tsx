@@ -149,7 +149,7 @@ export default function Repositories() {
     <Page
       title={t("repos.title")}
       actions={
-        <Button type="primary" icon={<PlusOutlined />} onClick={create}>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={create}>
           {t("repos.create")}
         </Button>
       }

@@ -90,7 +90,7 @@ function Parameters({ draft, change }: StepProps) {
             />
             <Button
               type="text"
-              icon={<DeleteOutlined />}
+              icon={<DeleteOutlined aria-hidden />}
               aria-label={t("rule.removeArgument", { n: i + 1 })}
               onClick={() => change({ buildArgs: args.filter((_, k) => k !== i) })}
             />
@@ -98,7 +98,7 @@ function Parameters({ draft, change }: StepProps) {
         ))}
         <div>
           <Button
-            icon={<PlusOutlined />}
+            icon={<PlusOutlined aria-hidden />}
             disabled={args.length >= MAX_ARGS}
             onClick={() => change({ buildArgs: [...args, { name: "", value: "" }] })}
           >

@@ -135,7 +135,7 @@ export function Versions({ draft, change }: StepProps) {
         ),
       )}
       <div>
-        <Button icon={<PlusOutlined />} disabled={tags.length >= MAX_TAGS} onClick={add}>
+        <Button icon={<PlusOutlined aria-hidden />} disabled={tags.length >= MAX_TAGS} onClick={add}>
           {t("rule.addConfiguration")}
         </Button>
         <p className="hint">{t("rule.upToThree", { n: tags.length })}</p>

@@ -59,7 +59,7 @@ function useColumns(repository: string, tags: Tag[], open: string, setOpen: (nam
         <Button
           type="text"
           className="opener"
-          icon={tag.name === open ? <DownOutlined /> : <RightOutlined />}
+          icon={tag.name === open ? <DownOutlined aria-hidden /> : <RightOutlined aria-hidden />}
           aria-expanded={tag.name === open}
           onClick={() => setOpen(tag.name === open ? "" : tag.name)}
         >

@@ -1,0 +1,80 @@
+// Chromium, with an eye on what no page may do: errors, violations of the policy, requests to other hosts.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { LIMIT_MS } from "./check.mjs";
+
+const ROOT = join(dirname(new URL(import.meta.url).pathname), "../..");
+
+/** What web/package-lock.json names for tests: as the build installed it, or installed now. */
+function modules(kiln) {
+  for (const web of [join(dirname(kiln), "src/console/web"), join(ROOT, "web")]) {
+    if (existsSync(join(web, "node_modules/playwright-core"))) return createRequire(join(web, "package.json"));
+  }
+  const done = spawnSync("npm", ["ci", "--no-progress"], { cwd: join(ROOT, "web"), stdio: "inherit" });
+  if (done.status !== 0) throw new Error("npm ci in web/ failed");
+  return createRequire(join(ROOT, "web/package.json"));
+}
+
+export class Browser {
+  async open(kiln, url) {
+    const require = modules(kiln);
+    this.url = url;
+    this.axePath = require.resolve("axe-core/axe.min.js");
+    this.shots = join(dirname(kiln), "console");
+    mkdirSync(this.shots, { recursive: true });
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    // The server is ours and so are its pages: no sandbox, which root cannot have.
+    this.program = await require("playwright-core").chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    return this;
+  }
+
+  /** A page of a fresh profile; `page.faults` fills with what must not be. */
+  async page({ width = 1280, height = 850, theme = "light", language = "en", state } = {}) {
+    const context = await this.program.newContext({
+      viewport: { width, height },
+      colorScheme: theme,
+      locale: language === "zh" ? "zh-CN" : "en-US",
+      permissions: ["clipboard-read", "clipboard-write"],
+      reducedMotion: "reduce",
+      storageState: state,
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(LIMIT_MS);
+    page.faults = [];
+    page.on("pageerror", (error) => page.faults.push(`error: ${error.message}`));
+    page.on("dialog", (dialog) => {
+      page.faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on("console", (message) => {
+      // Chromium itself tells of an answer 401 or 404, and of a server that is gone; those are wanted here.
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) page.faults.push(message.text());
+    });
+    page.on("request", (request) => {
+      if (new URL(request.url()).origin !== this.url) page.faults.push(`a request to ${request.url()}`);
+    });
+    return page;
+  }
+
+  async close() {
+    await this.program.close();
+  }
+}
+
+/** Everything is there: no skeleton, no request under way. */
+export async function settled(page) {
+  await page.waitForLoadState("networkidle");
+  await page.locator("h1").first().waitFor();
+  await page.locator(".ant-skeleton").first().waitFor({ state: "detached" });
+}
+
+export async function axe(page, path) {
+  await page.evaluate((await import("node:fs")).readFileSync(path, "utf8"));
+  return page.evaluate(async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const { violations } = await globalThis.axe.run(document, { runOnly: tags });
+    return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`);
+  });
+}

@@ -1,0 +1,218 @@
+// The seed's flow by mouse, from an empty instance to an image that runs, and what its users miss.
+import { check, step, expect, expectEqual, waitFor } from "./check.mjs";
+import { settled } from "./browser.mjs";
+import { PASSWORD } from "./server.mjs";
+
+export const NAME = "test/golang-test";
+export const AT = "/repositories/test/golang-test/-";
+const DOCKERFILE = "FROM alpine\nARG SLEEP=0\nRUN sleep $SLEEP && uname -m > /arch\nCMD [\"cat\", \"/arch\"]\n";
+
+export async function signIn(page, url, path = "/") {
+  await page.goto(url + path);
+  await page.getByLabel("User").fill("admin");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+async function signInChecks(page, server) {
+  await step("sign-in: a wrong password has one text", async () => {
+    await page.goto(`${server.url}/repositories?q=x`);
+    for (const user of ["admin", "nobody"]) {
+      await page.getByLabel("User").fill(user);
+      await page.getByLabel("Password", { exact: true }).fill("wrong-password");
+      await button(page, "Sign in").click();
+      await page.getByText("The user or the password is wrong.").waitFor();
+    }
+  });
+  await step("sign-in: goes on where one was", async () => {
+    await signIn(page, server.url, "/repositories?q=x");
+    await page.getByRole("heading", { name: "Repositories", level: 1 }).waitFor();
+    expect(page.url().endsWith("/repositories?q=x"), page.url());
+  });
+}
+
+async function createRepository(page, server) {
+  await step("create repository: Repository Info, with a namespace made on the way", async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByRole("link", { name: "Instances" }).click();
+    await page.getByRole("heading", { name: "Instances", level: 1 }).waitFor();
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Repositories" }).click();
+    await button(page, "Create Repository").click();
+    await button(page, "Create namespace").click();
+    await page.getByLabel("Name of the namespace").fill("test");
+    await button(page, "Create").click();
+    await page.getByLabel("Name of the namespace").waitFor({ state: "detached" });
+    await page.getByLabel("Repository Name").fill("golang-test");
+    await page.getByText(`The image's address: ${server.host}/test/golang-test`).waitFor();
+    await page.getByRole("radio", { name: "Public" }).check();
+    await page.getByLabel("Summary").fill("Says which architecture it runs on");
+    await button(page, "Next").click();
+  });
+  await step("create repository: a reload keeps what was typed", async () => {
+    await page.reload();
+    await page.getByText("Build Settings").waitFor();
+    await button(page, "Back").click();
+    expectEqual(await page.getByLabel("Repository Name").inputValue(), "golang-test", "the name");
+    await button(page, "Next").click();
+  });
+  await step("create repository: Code Source, kiln's own Git remote", async () => {
+    await page.getByRole("radio", { name: "kiln's own Git remote" }).check();
+    expect(await page.getByLabel("Automatically Build Images When Code Changes").isChecked(), "builds are not automatic");
+    await page.getByLabel("Add a first build rule").uncheck();
+    await button(page, "Create Repository").click();
+    await page.getByText(`The repository ${NAME} is there.`).waitFor();
+    await page.getByText(`/git/${NAME}.git`).waitFor();
+    await button(page, "Open the repository").click();
+    await page.getByRole("heading", { name: "Build", level: 1 }).waitFor();
+  });
+  await step("a repository without code source has no Build in its navigation", async () => {
+    await server.api("POST", "repositories", { namespace: "test", name: "pushed", summary: "Pushed only" });
+    await page.goto(`${server.url}/repositories`);
+    await page.getByRole("link", { name: "Manage test/pushed" }).click();
+    const nav = page.getByRole("navigation", { name: "Repository test/pushed" });
+    await nav.getByRole("link", { name: "Image Version" }).waitFor();
+    expectEqual(await nav.getByRole("link", { name: "Build" }).count(), 0, "links to Build");
+  });
+}
+
+async function addRule(page, server) {
+  await step("add build rule: three steps", async () => {
+    await page.goto(`${server.url}${AT}/build`);
+    await button(page, "Add Build Rule").click();
+    await page.getByRole("combobox", { name: "Branch/Tag" }).fill("main");
+    await button(page, "Next").click();
+    await page.getByLabel("Image Version", { exact: true }).fill("main");
+    await button(page, "Save").click();
+    await button(page, "Next").click();
+    expect(await page.getByLabel("linux/amd64").isChecked(), "amd64 is not the default");
+    await page.getByLabel("linux/arm64").check();
+    await button(page, "Add parameter").click();
+    await page.getByLabel("Key of parameter 1").fill("SLEEP");
+    await page.getByLabel("Value of parameter 1").fill("0");
+    await button(page, "Confirm").click();
+    await page.getByRole("table", { name: "Build Rules" }).getByText("linux/arm64").waitFor();
+  });
+  await step("a push builds, and Build Log shows it without a reload", async () => {
+    const log = page.getByRole("region", { name: "Build Log" });
+    await log.getByText("No builds yet").waitFor();
+    await server.push(NAME, { Dockerfile: DOCKERFILE }, "main");
+    await log.getByText("2 architectures published").waitFor();
+    await log.getByText("Push by admin").waitFor();
+  });
+  await step("Image Version lists a digest for each architecture", async () => {
+    await page.getByRole("navigation", { name: `Repository ${NAME}` }).getByRole("link", { name: "Image Version" }).click();
+    await button(page, "main").click();
+    const digests = page.getByRole("table", { name: "Digests of main" });
+    await digests.getByText("linux/amd64").waitFor();
+    await digests.getByText("linux/arm64").waitFor();
+    expect(page.url().endsWith("?tag=main"), page.url());
+  });
+  await step("the image runs on both architectures", async () => {
+    const image = `${server.host}/${NAME}:main`;
+    for (const [platform, machine] of [["linux/amd64", "x86_64"], ["linux/arm64", "aarch64"]]) {
+      const { stdout } = await server.run("run", "--data", `${server.work}/pull`, "--platform", platform, image);
+      expectEqual(stdout.trim(), machine, platform);
+    }
+  });
+}
+
+async function byHand(page, server) {
+  await step("Build starts a build by hand", async () => {
+    const before = (await server.newest(NAME)).id;
+    await page.goto(`${server.url}${AT}/build`);
+    await button(page, "Build rule main").click();
+    await page.waitForURL("**/-/builds/*");
+    const build = await server.built(NAME);
+    expect(build.id !== before && build.status === "SUCCESS" && build.trigger !== "PUSH", JSON.stringify(build));
+  });
+  await step("preview: groups and tag of a branch that is typed", async () => {
+    await page.goto(`${server.url}${AT}/build/rules/new`);
+    await page.getByRole("combobox", { name: "Branch/Tag" }).fill("release-(?<imageTag>\\w*)");
+    await button(page, "Use it as one").click();
+    await button(page, "Next").click();
+    await page.getByLabel("Image Version", { exact: true }).fill("");
+    await button(page, "Add ${imageTag}").click();
+    await page.getByLabel("Commit ID").check();
+    await page.getByLabel("If this branch is pushed:").fill("release-v7");
+    const preview = page.getByRole("complementary", { name: "Preview" });
+    await preview.getByText("Matches", { exact: true }).waitFor();
+    await preview.getByRole("cell", { name: "v7" }).waitFor();
+    await preview.getByText(/^v7-[0-9a-f]{6}$/).waitFor();
+    await preview.getByText("1 ref does not match").waitFor();
+    await button(page, "Next").click();
+    await button(page, "Confirm").click();
+    await page.getByRole("table", { name: "Build Rules" }).getByText("regex").waitFor();
+  });
+  await step("preview: a fault of the expression is shown at its place", async () => {
+    await page.goto(`${server.url}${AT}/build/rules/new`);
+    await page.getByRole("radio", { name: "Regular expression" }).check();
+    await page.getByRole("combobox", { name: "Branch/Tag" }).fill("release-(");
+    await page.getByText("RULE_REGEX").waitFor();
+    await page.locator(".caret").waitFor();
+    await button(page, "Discard").click();
+  });
+  await step("a rule with an expression says why Build is off, and builds a ref that is picked", async () => {
+    await server.push(NAME, { Dockerfile: DOCKERFILE }, "release-v8");
+    await server.built(NAME);
+    await page.goto(`${server.url}${AT}/build`);
+    const name = "release-(?<imageTag>\\w*)";
+    expect(await button(page, `Build rule ${name}`).isDisabled(), "Build is not disabled");
+    await page.getByText("Build is off: with an expression only a push says which ref to build.").waitFor();
+    await button(page, `Build a ref by rule ${name}`).click();
+    await page.getByRole("combobox", { name: "Branch" }).fill("release-v8");
+    await page.getByText("Will write:").waitFor();
+    await button(page, "Build").click();
+    await page.waitForURL("**/-/builds/*");
+    const build = await server.built(NAME);
+    expect(build.ref === "refs/heads/release-v8" && build.tags[0].startsWith("v8-"), JSON.stringify(build));
+  });
+  await step("Cancel ends a running build", async () => {
+    const rules = await server.api("GET", "repositories/test%2Fgolang-test/rules");
+    const main = rules.items.find((rule) => rule.pattern === "main");
+    await server.api("PATCH", `repositories/test%2Fgolang-test/rules/${main.id}`, { buildArgs: [{ name: "SLEEP", value: "300" }] });
+    const build = await server.api("POST", `repositories/test%2Fgolang-test/rules/${main.id}:build`, {});
+    await page.goto(`${server.url}${AT}/build`);
+    await button(page, `Cancel build ${build.id}`).click();
+    await page.getByText("Canceled by admin").waitFor();
+  });
+}
+
+async function versions(page, server) {
+  await step("Image Version: another tag for the same image, and its end", async () => {
+    await page.goto(`${server.url}${AT}/versions`);
+    await button(page, "Add a tag to main").click();
+    await page.getByLabel("New tag").fill("stable");
+    await button(page, "Add a tag").click();
+    await button(page, "stable").waitFor();
+    await button(page, "Delete stable").click();
+    await button(page, "Delete").click();
+    await button(page, "stable").waitFor({ state: "detached" });
+  });
+  await step("a digest is copied, and that is announced", async () => {
+    await page.getByRole("button", { name: "Copy digest" }).first().click();
+    await waitFor("it is announced", async () => (await page.locator("[role=status].visually-hidden").textContent()).includes("Copied"));
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(/^sha256:[0-9a-f]{64}$/.test(copied), copied);
+  });
+  await step("Settings: the summary is changed", async () => {
+    await page.goto(`${server.url}${AT}/settings`);
+    await page.getByLabel("Summary").fill("Changed");
+    await page.getByRole("region", { name: "Repository Info" }).getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved", { exact: true }).first().waitFor();
+    expectEqual((await server.api("GET", "repositories/test%2Fgolang-test")).summary, "Changed", "summary");
+  });
+}
+
+export async function flow(browser, server) {
+  const page = await browser.page();
+  await signInChecks(page, server);
+  await createRepository(page, server);
+  await addRule(page, server);
+  await byHand(page, server);
+  await versions(page, server);
+  await check("flow: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
+  await settled(page);
+  await page.context().close();
+}

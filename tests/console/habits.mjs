@@ -1,0 +1,149 @@
+// What holds on every page: keyboard, addresses as state, languages, hostile texts, a server that is gone, a path prefix.
+import { check, expect, expectEqual } from "./check.mjs";
+import { settled } from "./browser.mjs";
+import { signIn } from "./flow.mjs";
+
+const HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\'"&${x}';
+
+async function keyboard(page, server) {
+  await check("keyboard: the first Tab is the way to the content", async () => {
+    await page.goto(`${server.url}/repositories`);
+    await settled(page);
+    await page.keyboard.press("Tab");
+    expectEqual(await page.evaluate(() => document.activeElement.textContent), "Skip to the content", "focus");
+    await page.keyboard.press("Enter");
+    expectEqual(await page.evaluate(() => document.activeElement.tagName), "MAIN", "focus");
+  });
+  await check("keyboard: ? shows the keys, Escape closes", async () => {
+    await page.keyboard.press("?");
+    const help = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+    await help.getByText("Go to the instances").waitFor();
+    await page.keyboard.press("Escape");
+    await help.waitFor({ state: "hidden" });
+  });
+  await check("keyboard: g i goes, / searches, Enter opens", async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("i");
+    await page.getByRole("heading", { name: "Instances", level: 1 }).waitFor();
+    await page.keyboard.press("/");
+    await page.getByRole("combobox").fill("golang-t");
+    await page.getByRole("option", { name: /golang-test/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "test/golang-test", level: 1 }).waitFor();
+  });
+  await check("keyboard: keys do nothing while one types", async () => {
+    await page.goto(`${server.url}/repositories`);
+    const field = page.getByRole("searchbox").or(page.getByLabel("Search by name")).first();
+    await field.focus();
+    await page.keyboard.type("g i?");
+    expectEqual(await field.inputValue(), "g i?", "the field");
+    expect(page.url().includes("/repositories"), page.url());
+  });
+}
+
+async function addresses(page, server) {
+  await check("filters are in the address, and a reload keeps them", async () => {
+    await page.goto(`${server.url}/repositories`);
+    await page.getByLabel("Search by name").fill("pushed");
+    await page.waitForURL("**/repositories?q=pushed");
+    await page.reload();
+    await page.getByRole("link", { name: "test/pushed", exact: true }).waitFor();
+    expectEqual(await page.getByRole("link", { name: /^Manage / }).count(), 1, "rows");
+  });
+  await check("an address that leads nowhere says so", async () => {
+    await page.goto(`${server.url}/no/such/page`);
+    await page.getByRole("heading", { name: "There is no page here" }).waitFor();
+    await page.goto(`${server.url}/repositories/test/nothing/-/info`);
+    await page.getByText("This is not here, or you may not see it").waitFor();
+  });
+}
+
+async function preferences(page, server) {
+  await check("language and theme are kept, the theme before the first paint", async () => {
+    await page.goto(`${server.url}/repositories`);
+    await page.getByRole("button", { name: "Language" }).click();
+    await page.getByRole("menuitem", { name: "中文" }).click();
+    await page.getByRole("heading", { name: "镜像仓库", level: 1 }).waitFor();
+    await page.getByRole("button", { name: "主题" }).click();
+    await page.getByRole("menuitem", { name: "深色" }).click();
+    await page.reload({ waitUntil: "commit" });
+    await page.locator("html[data-theme=dark]").waitFor();
+    await page.getByRole("heading", { name: "镜像仓库", level: 1 }).waitFor();
+    expectEqual(await page.evaluate(() => document.documentElement.lang), "zh-CN", "lang");
+    await page.evaluate(() => localStorage.clear());
+  });
+}
+
+async function hostile(page, server) {
+  await check("hostile texts stay texts", async () => {
+    await server.api("POST", "repositories", { namespace: "test", name: "hostile", summary: HOSTILE, description: HOSTILE });
+    await server.api("PUT", "repositories/test%2Fhostile/source", { provider: "KILN" });
+    await server.api("POST", "repositories/test%2Fhostile/rules", {
+      pattern: "<script>alert(3)</script>",
+      match: "expression",
+      dockerfileName: "<b>Dockerfile",
+      imageTags: ["x"],
+      platforms: ["linux/amd64"],
+      buildArgs: [{ name: "A", value: HOSTILE }],
+    });
+    for (const path of ["", "/test/hostile/-/info", "/test/hostile/-/build", "/test/hostile/-/settings"]) {
+      await page.goto(`${server.url}/repositories${path}`);
+      await settled(page);
+      expectEqual(await page.locator("img[src=x]").count(), 0, `${path}: images`);
+    }
+    await page.goto(`${server.url}/repositories/test/hostile/-/info`);
+    await page.getByText(HOSTILE).first().waitFor();
+  });
+}
+
+async function goneServer(page, server) {
+  await check("a server that is gone is told, and so is its return", async () => {
+    await page.goto(`${server.url}/instances`);
+    await settled(page);
+    await server.stop();
+    await page.getByText("The server does not answer. Trying again…").waitFor();
+    await server.start();
+    await page.getByText("The server does not answer. Trying again…").waitFor({ state: "detached" });
+  });
+}
+
+export async function habits(browser, server) {
+  const page = await browser.page();
+  await signIn(page, server.url);
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+  await keyboard(page, server);
+  await addresses(page, server);
+  await preferences(page, server);
+  await hostile(page, server);
+  await goneServer(page, server);
+  await check("sign out", async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByRole("button", { name: "Account of admin" }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in to kiln" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Sign in to kiln" }).waitFor();
+  });
+  await check("habits: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
+  await page.context().close();
+}
+
+/** Comes last: who fails too often waits. */
+export async function limit(browser, server) {
+  const page = await browser.page();
+  await check("sign-in: after too many failures one waits, and sees how long", async () => {
+    await page.goto(server.url);
+    const wait = page.getByText(/Too many failed logins. Wait \d+ seconds?\./);
+    const wrong = page.getByText("The user or the password is wrong.");
+    const button = page.getByRole("button", { name: "Sign in" });
+    await page.getByLabel("User").fill("nobody");
+    await page.getByLabel("Password", { exact: true }).fill("wrong-password");
+    for (let tries = 0; tries < 50 && (await wait.count()) === 0; tries += 1) {
+      await button.click();
+      await wrong.or(wait).first().waitFor();
+    }
+    await wait.waitFor();
+    expect(await button.isDisabled(), "one can try again at once");
+  });
+  await page.context().close();
+}

@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import { Browser } from "./browser.mjs";
+import { check, summary } from "./check.mjs";
+import { flow } from "./flow.mjs";
+import { habits, limit } from "./habits.mjs";
+import { pages } from "./pages.mjs";
+import { Server } from "./server.mjs";
+
+// A part stands on what those before it made.
+const PARTS = { flow, habits, pages, limit };
+
+export async function main(kiln) {
+  if (!kiln) {
+    console.error("usage: tests/console/run KILN");
+    process.exit(2);
+  }
+  const program = resolve(kiln);
+  const only = process.env.KILN_CONSOLE_ONLY?.split(",");
+  const server = new Server(program);
+  await server.start();
+  try {
+    await server.makeBase();
+    const browser = await new Browser().open(program, server.url);
+    for (const [name, part] of Object.entries(PARTS)) {
+      if (only && !only.includes(name)) continue;
+      // What a part does between its checks may fail too.
+      await check(`part ${name}`, () => part(browser, server));
+    }
+    await browser.close();
+  } finally {
+    await server.remove();
+  }
+  process.exit(summary() ? 0 : 1);
+}

@@ -1,0 +1,93 @@
+// Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
+import { join } from "node:path";
+import { check, expectEqual } from "./check.mjs";
+import { axe, settled } from "./browser.mjs";
+import { AT, signIn } from "./flow.mjs";
+
+const PAGES = {
+  home: "/",
+  instances: "/instances",
+  repositories: "/repositories",
+  "repositories-empty": "/repositories?q=nothing-has-this-name",
+  create: "/repositories/new",
+  "create-source": "/repositories/new?step=2",
+  details: `${AT}/info`,
+  build: `${AT}/build`,
+  "rule-1": `${AT}/build/rules/new`,
+  "rule-2": `${AT}/build/rules/new?step=2`,
+  "rule-3": `${AT}/build/rules/new?step=3`,
+  versions: `${AT}/versions?tag=main`,
+  settings: `${AT}/settings`,
+  "not-found": "/nowhere",
+};
+// What the second step of the wizard finds from the first.
+const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
+const WIDTHS = [320, 390, 1280, 3840];
+
+async function look(browser, page, name, width) {
+  await settled(page);
+  await page.screenshot({ path: join(browser.shots, `${name}.png`), fullPage: true });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  expectEqual(wide > width ? wide : width, width, "the page's width");
+  expectEqual(await axe(page, browser.axePath), [], "axe-core");
+  expectEqual(page.faults, [], "faults");
+}
+
+async function variant(browser, server, state, theme, language, width) {
+  const page = await browser.page({ width, theme, language, state });
+  await page.addInitScript((draft) => sessionStorage.setItem("kiln.create", draft), JSON.stringify(DRAFT));
+  for (const [name, path] of Object.entries(PAGES)) {
+    const full = `${name}-${width}-${theme}-${language}`;
+    await check(`page ${full}`, async () => {
+      page.faults.length = 0;
+      await page.goto(server.url + path);
+      await look(browser, page, full, width);
+    });
+  }
+  await page.context().close();
+}
+
+/** What opens over a page: search, keys, the navigation of narrow screens. */
+async function overlays(browser, server, state, theme) {
+  const page = await browser.page({ theme, state });
+  for (const key of ["/", "?"]) {
+    await check(`overlay ${key} ${theme}`, async () => {
+      await page.goto(`${server.url}/repositories`);
+      await settled(page);
+      await page.keyboard.press(key);
+      await page.getByRole("dialog").waitFor();
+      await look(browser, page, `overlay-${key === "/" ? "search" : "keys"}-${theme}`, 1280);
+    });
+  }
+  await check(`overlay navigation ${theme}`, async () => {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${server.url}/repositories`);
+    await page.getByRole("button", { name: "Open navigation" }).click();
+    await page.getByRole("dialog").waitFor();
+    await look(browser, page, `overlay-navigation-${theme}`, 390);
+  });
+  await page.context().close();
+}
+
+export async function pages(browser, server) {
+  const first = await browser.page();
+  await signIn(first, server.url);
+  await first.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+  const state = await first.context().storageState();
+  await first.context().close();
+  for (const theme of ["light", "dark"]) {
+    await overlays(browser, server, state, theme);
+    for (const language of ["en", "zh"]) {
+      const signed = await browser.page({ theme, language });
+      await check(`page sign-in-${theme}-${language}`, async () => {
+        await signed.goto(server.url);
+        await look(browser, signed, `sign-in-${theme}-${language}`, 1280);
+      });
+      await signed.context().close();
+      // The narrowest and the widest differ in layout only, which one language shows.
+      for (const width of WIDTHS.filter((w) => language === "en" || w === 390 || w === 1280)) {
+        await variant(browser, server, state, theme, language, width);
+      }
+    }
+  }
+}
