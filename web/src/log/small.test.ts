@@ -35,7 +35,7 @@ describe("links", () => {
 });
 
 it("times since the start", () => {
-  expect([0, 1234, 61_000, 3_723_450, -500].map(sinceStart)).toEqual(["+0:00.0", "+0:01.2", "+1:01.0", "+1:02:03.4", "-0:00.5"]);
+  expect([0, 1234, 61_000, 3_723_450, -500].map(sinceStart)).toEqual(["+0:00.0", "+0:01.2", "+1:01.0", "+1:02:03.4", "+0:00.0"]);
 });
 
 it("places of a text in a line", () => {

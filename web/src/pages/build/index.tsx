@@ -83,6 +83,7 @@ function Shows({ build, repository }: { build: Build; repository: string }) {
         className="build-views"
         activeKey={view}
         onChange={setView}
+        tabBarGutter={16}
         destroyOnHidden
         items={[
           { key: "log", label: t("build.view.log"), children: <LogTab log={log} build={build} steps={list} platform={platform} /> },
