@@ -10,6 +10,7 @@
 #define LOG_PAGE        1000
 #define LOG_MOST_PAGE   5000
 #define LOG_JSON_BYTES  ((size_t)32 << 20) /* what a page of 1 MiB can become at most */
+#define LOG_MOST_RUNS   200000
 #define MOST_STEP       UINT16_MAX
 #define MOST_LINE_COUNT ((uint64_t)INT64_MAX)
 
@@ -182,33 +183,61 @@ static struct err *search_log(struct api_call *c, struct http_reply **out)
 	struct pipeline_build b;
 	struct pipeline_filter f;
 	struct pipeline_search s = { .text = api_query(c, "q") };
-	struct pipeline_line *lines;
-	size_t n, limit;
-	uint64_t total;
+	struct pipeline_found found;
+	size_t limit;
 	TRY(api_need_build(c, AUTH_VIEW, &b));
 	TRY(api_log_filter(c, &b, &f));
 	TRY(query_bool(c, "regex", &s.is_expression));
 	TRY(query_bool(c, "ignoreCase", &s.ignore_case));
 	TRY(api_query_u64(c, "from", MOST_LINE_COUNT, &s.from));
+	TRY(api_query_u64(c, "skip", MOST_LINE_COUNT, &s.skip));
 	TRY(query_count(c, "limit", 100, &limit));
 	s.n = limit + 1;
-	TRY(pipeline_log_search(c->api->o.logs, c->arena, b.id, &s, &f, &lines, &n, &total));
+	TRY(pipeline_log_search(c->api->o.logs, c->arena, b.id, &s, &f, &found));
 	struct api_log_names names = api_log_names_of(&b);
 	done(buf) text;
 	buf_init(&text, LOG_JSON_BYTES);
 	buf_add(&text, STR("{\"lines\":"));
-	api_log_add_lines(&text, &names, lines, MIN(n, limit));
-	buf_printf(&text, ",\"total\":%llu,\"next\":", (unsigned long long)total);
+	api_log_add_lines(&text, &names, found.lines, MIN(found.n, limit));
+	buf_printf(&text,
+		   ",\"first\":%llu,\"total\":%llu,\"next\":", (unsigned long long)found.first,
+		   (unsigned long long)found.total);
 	size_t bytes = 0;
-	for (size_t i = 0; i < n; i++)
-		bytes += lines[i].text.len;
-	if (n > limit)
-		buf_add_u64(&text, lines[limit].number);
-	else if (n && bytes >= LIMIT_LOG_PAGE_BYTES)
-		buf_add_u64(&text, lines[n - 1].number + 1);
+	for (size_t i = 0; i < found.n; i++)
+		bytes += found.lines[i].text.len;
+	if (found.n > limit)
+		buf_add_u64(&text, found.lines[limit].number);
+	else if (found.n && bytes >= LIMIT_LOG_PAGE_BYTES)
+		buf_add_u64(&text, found.lines[found.n - 1].number + 1);
 	else
 		buf_add(&text, STR("null"));
 	buf_add_c(&text, '}');
+	return finish(&text, out);
+}
+
+static struct err *get_outline(struct api_call *c, struct http_reply **out)
+{
+	struct pipeline_build b;
+	struct pipeline_log_run *runs;
+	size_t n;
+	uint64_t from = 0, next;
+	TRY(api_need_build(c, AUTH_VIEW, &b));
+	TRY(api_query_u64(c, "from", MOST_LINE_COUNT, &from));
+	TRY(pipeline_log_outline(c->api->o.logs, c->arena, b.id, from, LOG_MOST_RUNS, &runs, &n,
+				 &next));
+	struct api_log_names names = api_log_names_of(&b);
+	done(buf) text;
+	buf_init(&text, LOG_JSON_BYTES);
+	buf_add(&text, STR("{\"platforms\":["));
+	for (size_t i = 0; i < names.n; i++) {
+		buf_add(&text, i ? STR(",") : STR(""));
+		json_add_str(&text, str_of(names.names[i].s));
+	}
+	buf_add(&text, STR("],\"runs\":["));
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&text, "%s%llu,%u,%u", i ? "," : "", (unsigned long long)runs[i].n_lines,
+			   (unsigned)runs[i].platform, (unsigned)runs[i].step);
+	buf_printf(&text, "],\"next\":%llu}", (unsigned long long)next);
 	return finish(&text, out);
 }
 
@@ -241,6 +270,7 @@ static struct err *get_text(struct api_call *c, struct http_reply **out)
 const struct api_route api_log_routes[] = {
 	{ HTTP_GET, "/api/v1/builds/{build}/log", API_ANYBODY, get_log, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/log/search", API_ANYBODY, search_log, NULL },
+	{ HTTP_GET, "/api/v1/builds/{build}/log/outline", API_ANYBODY, get_outline, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/log.txt", API_ANYBODY, get_text, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/events", API_ANYBODY, api_log_events, NULL },
 	{ 0 },

@@ -59,14 +59,31 @@ struct err *pipeline_log_tail(struct pipeline_logs *l, struct arena *a, const ch
 struct pipeline_search {
 	struct str text;
 	bool is_expression, ignore_case;
-	uint64_t from;
-	size_t n; /* at most */
+	uint64_t from; /* line number */
+	uint64_t skip; /* so many matches, counted from the log's first line */
+	size_t n;      /* at most */
 };
-/* Lines that contain the text, or match the expression (PCRE2, limited: code RULE_REGEX), in order;
- * `*total` counts all of the log, also those beyond `n`. */
+struct pipeline_found {
+	struct pipeline_line *lines; /* in the arena */
+	size_t n;
+	uint64_t first; /* matches before the first of `lines` */
+	uint64_t total; /* of all of the log */
+};
+/* Lines that contain the text, or match the expression (PCRE2, limited: code RULE_REGEX), in order.
+ */
 struct err *pipeline_log_search(struct pipeline_logs *l, struct arena *a, const char *record_id,
 				const struct pipeline_search *s, const struct pipeline_filter *f,
-				struct pipeline_line **out, size_t *n_out, uint64_t *total);
+				struct pipeline_found *out);
+/* Neighbouring lines of one platform and step. */
+struct pipeline_log_run {
+	uint64_t n_lines;
+	uint8_t platform; /* as in struct pipeline_line */
+	uint16_t step;
+};
+/* The runs from line `from` on, at most `n`; `*next` is where to go on. */
+struct err *pipeline_log_outline(struct pipeline_logs *l, struct arena *a, const char *record_id,
+				 uint64_t from, size_t n, struct pipeline_log_run **out,
+				 size_t *n_out, uint64_t *next);
 /* Writes the log as text, a line each, to `out_fd`. `with_times`: "2026-11-25T23:32:50.123Z
  * linux/arm64 #5 " before each (names of platforms: `platforms`). */
 struct err *pipeline_log_text(struct pipeline_logs *l, const char *record_id,

@@ -76,7 +76,7 @@ struct searching {
 	struct arena *arena;
 	struct pipeline_line *lines;
 	size_t n, most, bytes;
-	uint64_t total;
+	uint64_t first, total;
 	uint64_t until_ms;
 	struct err *e; /* owned */
 };
@@ -92,7 +92,11 @@ static void found(struct searching *q, const struct log_view *v, size_t i)
 	if (!log_passes(q->f, &v->entries[i]))
 		return;
 	q->total++;
-	if (v->first + i < q->s->from || q->n == q->most || q->bytes >= LIMIT_LOG_PAGE_BYTES)
+	if (v->first + i < q->s->from || q->total <= q->s->skip) {
+		q->first = q->total;
+		return;
+	}
+	if (q->n == q->most || q->bytes >= LIMIT_LOG_PAGE_BYTES)
 		return;
 	struct pipeline_line line = log_line(v, i);
 	line.text = arena_str(q->arena, line.text);
@@ -172,7 +176,7 @@ static struct err *check(const struct pipeline_search *s)
 
 struct err *pipeline_log_search(struct pipeline_logs *l, struct arena *a, const char *record_id,
 				const struct pipeline_search *s, const struct pipeline_filter *f,
-				struct pipeline_line **out, size_t *n_out, uint64_t *total)
+				struct pipeline_found *out)
 {
 	struct log *g;
 	uint64_t end;
@@ -193,8 +197,8 @@ struct err *pipeline_log_search(struct pipeline_logs *l, struct arena *a, const 
 	err_keep(&e, q.e);
 	if (e)
 		return e;
-	*out = q.lines;
-	*n_out = q.n;
-	*total = q.total;
+	*out = (struct pipeline_found){
+		.lines = q.lines, .n = q.n, .first = q.first, .total = q.total
+	};
 	return NULL;
 }

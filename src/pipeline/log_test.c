@@ -192,27 +192,57 @@ TEST(searching_counts_all_and_lists_from_a_line_on)
 	own(pipeline_logs) l = open_logs(dir);
 	EXPECT_OK(append(l, 0, 30000));
 	own(arena) a = arena_open((size_t)64 << 20);
-	struct pipeline_line *out;
-	size_t n;
-	uint64_t total;
+	struct pipeline_found q;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct pipeline_search s = { .text = str_of(cases[i].text),
 					     .is_expression = cases[i].expression,
 					     .ignore_case = cases[i].ignore_case,
 					     .n = 50 };
-		EXPECT_OK(pipeline_log_search(l, a, ID, &s, &any, &out, &n, &total));
-		EXPECT(total == cases[i].total && n == MIN(total, 50u));
-		EXPECT(!n || same_line(&out[0], cases[i].first));
+		EXPECT_OK(pipeline_log_search(l, a, ID, &s, &any, &q));
+		EXPECT(q.total == cases[i].total && q.n == MIN(q.total, 50u) && q.first == 0);
+		EXPECT(!q.n || same_line(&q.lines[0], cases[i].first));
 	}
 	struct pipeline_search s = { .text = STR("Needle"), .from = 14, .n = 2 };
 	struct pipeline_filter f = { .platforms = 1, .step = -1 };
-	EXPECT_OK(pipeline_log_search(l, a, ID, &s, &f, &out, &n, &total));
-	EXPECT(total == 1000 && n == 2 && same_line(&out[0], 33) && same_line(&out[1], 63));
+	EXPECT_OK(pipeline_log_search(l, a, ID, &s, &f, &q));
+	EXPECT(q.total == 1000 && q.n == 2 && same_line(&q.lines[0], 33) &&
+	       same_line(&q.lines[1], 63) && q.first == 1);
+	s = (struct pipeline_search){ .text = STR("Needle"), .skip = 998, .n = 3 };
+	EXPECT_OK(pipeline_log_search(l, a, ID, &s, &f, &q));
+	EXPECT(q.total == 1000 && q.n == 2 && q.first == 998 && same_line(&q.lines[0], 29943));
+	s.skip = 1000;
+	EXPECT_OK(pipeline_log_search(l, a, ID, &s, &f, &q));
+	EXPECT(q.total == 1000 && q.n == 0 && q.first == 1000);
 	s = (struct pipeline_search){ .text = STR("(a"), .is_expression = true, .n = 1 };
-	EXPECT_ERR(pipeline_log_search(l, a, ID, &s, &any, &out, &n, &total), ERR_INVALID,
-		   "offset 2");
+	EXPECT_ERR(pipeline_log_search(l, a, ID, &s, &any, &q), ERR_INVALID, "offset 2");
 	s.text = STR("");
-	EXPECT_ERR(pipeline_log_search(l, a, ID, &s, &any, &out, &n, &total), ERR_INVALID, NULL);
+	EXPECT_ERR(pipeline_log_search(l, a, ID, &s, &any, &q), ERR_INVALID, NULL);
+}
+
+TEST(outline_has_every_line_once_in_runs)
+{
+	own_fd dir = test_tmpdir();
+	own(pipeline_logs) l = open_logs(dir);
+	own(arena) a = arena_open((size_t)64 << 20);
+	struct pipeline_log_run *runs;
+	size_t n;
+	uint64_t next, at = 0;
+	EXPECT_OK(append(l, 0, 10000)); /* some in frames, some in the tail */
+	struct pipeline_line *lines;
+	size_t n_lines;
+	EXPECT_OK(pipeline_log_read(l, a, ID, 0, 10000, &any, &lines, &n_lines, &next));
+	EXPECT(n_lines == 10000);
+	for (uint64_t from = 0; from < 10000; from = next) {
+		EXPECT_OK(pipeline_log_outline(l, a, ID, from, 7, &runs, &n, &next));
+		EXPECT(n > 0 && n <= 7 && next > from);
+		for (size_t i = 0; i < n; i++)
+			for (uint64_t k = 0; k < runs[i].n_lines; k++, at++)
+				EXPECT(lines[at].platform == runs[i].platform &&
+				       lines[at].step == runs[i].step);
+		EXPECT(at == next);
+	}
+	EXPECT_OK(pipeline_log_outline(l, a, ID, 10000, 7, &runs, &n, &next));
+	EXPECT(n == 0 && next == 10000);
 }
 
 TEST(a_costly_expression_is_stopped)
@@ -220,13 +250,13 @@ TEST(a_costly_expression_is_stopped)
 	own_fd dir = test_tmpdir();
 	own(pipeline_logs) l = open_logs(dir);
 	own(arena) a = arena_open((size_t)64 << 20);
-	struct pipeline_line *out,
-		line = { .text = STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab") };
-	size_t n;
-	uint64_t total;
+	struct pipeline_line line = {
+		.text = STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")
+	};
+	struct pipeline_found found;
 	EXPECT_OK(pipeline_log_append(l, ID, &line, 1));
 	struct pipeline_search s = { .text = STR("^(a+)+$"), .is_expression = true, .n = 1 };
-	struct err *e = pipeline_log_search(l, a, ID, &s, &any, &out, &n, &total);
+	struct err *e = pipeline_log_search(l, a, ID, &s, &any, &found);
 	EXPECT(e && strcmp(err_code(e), "RULE_REGEX") == 0);
 	EXPECT_ERR(e, ERR_LIMIT, "too long");
 }
@@ -522,12 +552,13 @@ static void *follow(void *arg)
 static void *search_often(void *arg)
 {
 	struct crowd *c = arg;
-	for (uint64_t count = 0, total; count < c->want;) {
+	for (uint64_t count = 0; count < c->want;) {
 		own(arena) a = arena_open((size_t)64 << 20);
 		struct pipeline_line *out;
+		struct pipeline_found found;
 		size_t n;
 		struct pipeline_search s = { .text = STR("Needle"), .n = 10 };
-		err_free(pipeline_log_search(c->l, a, ID, &s, &any, &out, &n, &total));
+		err_free(pipeline_log_search(c->l, a, ID, &s, &any, &found));
 		err_free(pipeline_log_tail(c->l, a, ID, 10, &any, &out, &n));
 		err_free(pipeline_log_count(c->l, ID, &count));
 	}

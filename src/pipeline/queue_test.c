@@ -134,11 +134,9 @@ static bool log_says(struct world *w, const char *id, const char *text)
 {
 	struct pipeline_search q = { .text = str_of(text), .n = 1 };
 	struct pipeline_filter all = { 0, -1 };
-	struct pipeline_line *lines;
-	size_t n;
-	uint64_t total = 0;
-	EXPECT_OK(pipeline_log_search(w->logs, w->a, id, &q, &all, &lines, &n, &total));
-	return total > 0;
+	struct pipeline_found found;
+	EXPECT_OK(pipeline_log_search(w->logs, w->a, id, &q, &all, &found));
+	return found.total > 0;
 }
 
 /* ---- workers ---- */

@@ -1,13 +1,15 @@
 import { resolve } from "node:path";
 import { Browser } from "./browser.mjs";
+import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
 import { flow } from "./flow.mjs";
 import { habits, limit } from "./habits.mjs";
+import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { Server } from "./server.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, limit };
+const PARTS = { flow, habits, pages, log, build, limit };
 
 export async function main(kiln) {
   if (!kiln) {

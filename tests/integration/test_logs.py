@@ -247,6 +247,22 @@ def test_search(service, mixed):
         assert p["total"] == len([l for l in whole if "out-" in l["text"]])
         got, at = got + p["lines"], p["next"]
     assert got == [l for l in whole if "out-" in l["text"]]
+    # by place among all that match, and what place a line has
+    for query, first in (({"skip": 0}, 0), ({"skip": 595}, 595), ({"skip": 9999}, 600), ({"from": got[41]["n"]}, 41),
+                         ({"from": got[41]["n"], "skip": 50}, 50), ({"from": got[41]["n"], "skip": 3}, 41)):
+        p = search(service, mixed, "out-", limit=5, **query)
+        assert (p["first"], p["total"], p["lines"]) == (first, 600, got[first:first + 5]), query
+
+
+def test_outline(service, mixed):
+    whole = lines_of(service, mixed)
+    o = service.ok("GET", f"/api/v1/builds/{mixed}/log/outline")
+    assert o["platforms"] == TWO and o["next"] == len(whole)
+    said = [(([None] + TWO)[p], step or None) for n, p, step in zip(*[iter(o["runs"])] * 3) for _ in range(n)]
+    assert said == [(l["platform"], l["step"]) for l in whole]
+    rest = service.ok("GET", f"/api/v1/builds/{mixed}/log/outline?" + urlencode({"from": len(whole) - 2}))
+    assert sum(rest["runs"][::3]) == 2 and rest["next"] == len(whole)
+    assert service.ok("GET", f"/api/v1/builds/{mixed}/log/outline?from={len(whole)}")["runs"] == []
 
 
 @pytest.mark.parametrize("expression, offset, says", [
@@ -299,7 +315,7 @@ def test_by_command_line(service, mixed, tmp_path):
     doc = cli.json("builds", "logs", mixed)  # it has more lines than a page: one document all the same
     assert doc == {"lines": whole, "next": len(whole), "total": len(whole), "end": True}
     assert texts(cli.json("builds", "logs", mixed, "--tail", "2")["lines"]) == texts(whole[-2:])
-    assert cli.json("builds", "logs", mixed, "--search", "no such thing") == {"lines": [], "total": 0, "next": None}
+    assert cli.json("builds", "logs", mixed, "--search", "no such thing") == {"lines": [], "first": 0, "total": 0, "next": None}
     found = cli.json("builds", "logs", mixed, "--search", "^OUT-", "--regex", "-i", "--platform", TWO[0])
     assert len(found["lines"]) == found["total"] == 300
     only = cli("builds", "logs", mixed, "--stream", "stderr", "--platform", TWO[1]).out.splitlines()

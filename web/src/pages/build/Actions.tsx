@@ -1,0 +1,71 @@
+// What can be done with the build as a whole: cancel, build again, retry what failed.
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Button, Modal } from "antd";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+import { api, type ApiError, type Build, path } from "../../api";
+import { buildUrl } from "../../urls";
+import { announce } from "../../ui/announce";
+import { ProblemAlert } from "../../ui/states";
+import { isOver } from "./model";
+import { useBuildText } from "./text";
+
+export type Verb = "cancel" | "rerun" | "retry";
+
+/** Does something with the build, or one platform of it, and goes to the record that it made. */
+export function useAct(build: Build, repository: string) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  return useMutation<Build, ApiError, { verb: Verb; platform?: string }>({
+    mutationFn: ({ verb, platform }) => api.post<Build>(`${path`builds/${build.id}`}:${verb}`, platform ? { platform } : {}),
+    onSuccess: async (result) => {
+      if (result.id !== build.id) await navigate(buildUrl(repository, result.id));
+      else client.setQueryData(["builds", build.id], result);
+      await client.invalidateQueries({ queryKey: ["builds"] });
+    },
+  });
+}
+
+export function Actions({ build, repository }: { build: Build; repository: string }) {
+  const t = useBuildText();
+  const act = useAct(build, repository);
+  const [asking, setAsking] = useState(false);
+  const lacking = build.jobs.filter((j) => j.state === "failed" || j.state === "canceled");
+  const cancel = () => {
+    setAsking(false);
+    act.mutate({ verb: "cancel" });
+    announce(t("build.canceling"));
+  };
+  return (
+    <>
+      {isOver(build) ? (
+        <>
+          {lacking.length ? (
+            <Button loading={act.isPending} onClick={() => act.mutate({ verb: "retry" })}>
+              {t("build.retryAll", { n: lacking.length })}
+            </Button>
+          ) : null}
+          <Button type="primary" loading={act.isPending} onClick={() => act.mutate({ verb: "rerun" })}>
+            {t("build.rerun")}
+          </Button>
+        </>
+      ) : (
+        <Button danger loading={act.isPending} onClick={() => setAsking(true)}>
+          {t("build.cancel")}
+        </Button>
+      )}
+      <Modal
+        open={asking}
+        title={t("build.cancelTitle")}
+        okText={t("build.cancel")}
+        okButtonProps={{ danger: true }}
+        cancelText={t("build.keep")}
+        onOk={cancel}
+        onCancel={() => setAsking(false)}
+      >
+        <p>{t("build.cancelText")}</p>
+      </Modal>
+      {act.error ? <ProblemAlert error={act.error} /> : null}
+    </>
+  );
+}

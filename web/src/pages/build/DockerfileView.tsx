@@ -1,0 +1,71 @@
+// The Dockerfile with the time, or the failure, of each instruction for each architecture at its line.
+import type { Build, BuildStep } from "../../api";
+import { useCommon } from "../../i18n/common";
+import * as format from "../../i18n/format";
+import { usePrefs } from "../../prefs";
+import { Nothing } from "../../ui/states";
+import { errorLine, shortPlatform } from "./model";
+import { reasonText } from "./LogTab";
+import { useBuildText } from "./text";
+
+interface Props {
+  build: Build;
+  steps: BuildStep[];
+  show: (step: number) => void;
+}
+
+export function DockerfileView({ build, steps, show }: Props) {
+  const t = useBuildText();
+  const placed = new Map<number, BuildStep[]>();
+  for (const s of steps) if (s.line > 0) placed.set(s.line, [...(placed.get(s.line) ?? []), s]);
+  const lines = [...placed].sort(([a], [b]) => a - b);
+  if (!lines.length) return <Nothing title={t("build.noSteps")} />;
+  const file = [build.dockerfileDirectory.replace(/^\/|\/$/g, ""), build.dockerfileName].filter(Boolean).join("/");
+  return (
+    <>
+      <p className="quiet">{t("build.dockerfileNote", { file, commit: build.commit.slice(0, 7) })}</p>
+      <ol className="dockerfile" aria-label={file}>
+        {lines.map(([line, at]) => (
+          <Line key={line} line={line} steps={at} build={build} show={show} />
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Line({ line, steps, build, show }: { line: number; steps: BuildStep[]; build: Build; show: (step: number) => void }) {
+  const errors = build.jobs.filter((j) => j.error && errorLine(j.error.text) === line);
+  const stage = steps[0]?.stage;
+  return (
+    <li className={errors.length ? "df-line df-bad" : "df-line"}>
+      <span className="df-no">{line}</span>
+      <div className="df-code">
+        {stage ? <span className="df-stage">{stage}</span> : null}
+        <code>{steps[0]?.text}</code>
+        {errors.map((j) => (
+          <p key={j.platform} className="df-error">
+            {j.error?.text.split("\n").slice(1).join("\n").trim() || j.error?.text}
+          </p>
+        ))}
+      </div>
+      <span className="df-chips">
+        {steps.map((s) => (
+          <Chip key={s.step} step={s} all={s.platforms.length === build.jobs.length} show={show} />
+        ))}
+      </span>
+    </li>
+  );
+}
+
+function Chip({ step, all, show }: { step: BuildStep; all: boolean; show: (step: number) => void }) {
+  const t = useBuildText();
+  const c = useCommon();
+  const { language } = usePrefs();
+  const timed = step.state === "done" || step.state === "running";
+  const what = timed && step.tookMs !== null ? format.duration(language, step.tookMs) : c(`common.state.${step.state}`);
+  return (
+    <button type="button" className={`df-chip bstep-${step.state}`} title={step.cacheReason ? reasonText(t, step.cacheReason) : undefined} onClick={() => show(step.step)}>
+      {all ? t("build.all") : step.platforms.map(shortPlatform).join(", ")} <strong>{what}</strong>
+    </button>
+  );
+}
