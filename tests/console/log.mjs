@@ -79,7 +79,10 @@ async function million(browser, server, page) {
     await page.keyboard.press("Home");
     await waitFor("the beginning", async () => (await rows(page))[0][0] === 1);
     await scrollTo(page, 0.5);
-    const before = (await rows(page))[0][0];
+    const before = await waitFor("the middle", async () => {
+      const [[n]] = await rows(page);
+      return n > MILLION / 3 ? n : null;
+    });
     await page.keyboard.press("ArrowDown");
     await waitFor("one row down", async () => (await rows(page))[0][0] === before + 1);
     await page.keyboard.press("ArrowUp");
@@ -226,7 +229,7 @@ for i in $(seq 1 200); do echo "second $i"; done; ${gates[1].pass}; for i in $(s
     await page.getByRole("button", { name: "Jump to newest" }).waitFor();
     const place = (await rows(page))[0][0];
     gates[0].open();
-    await page.getByRole("button", { name: /^2\d\d new lines/ }).waitFor();
+    await page.getByRole("button", { name: /2\d\d new lines/ }).waitFor();
     expectEqual((await rows(page))[0][0], place, "the place");
     await page.getByRole("button", { name: /new lines/ }).click();
     await shown("second 200");
