@@ -210,10 +210,8 @@ static struct err *fetch_in_turn(struct fetch *f, const struct oci_reference *re
 	if (found && size != f->d->size)
 		return err_new(ERR_CORRUPT, "%s has %llu bytes, but its manifest says %llu",
 			       f->digest, (unsigned long long)size, (unsigned long long)f->d->size);
-	if (found) {
-		tell(&f->progress, size);
+	if (found)
 		return NULL;
-	}
 	struct err *e = registry_ask_each(f->c, ref, fetch_from, f);
 	blob_writer_free(move(f->w));
 	return e;
