@@ -73,6 +73,31 @@ static struct err *get_steps(struct api_call *c, struct http_reply **out)
 	return NULL;
 }
 
+/* As it was built; it is code, and who may only pull does not see it. */
+static struct err *get_dockerfile(struct api_call *c, struct http_reply **out)
+{
+	struct pipeline_build b;
+	own_mem char *content = NULL;
+	size_t len;
+	char *text;
+	TRY(api_need_build(c, AUTH_DEVELOP, &b));
+	if (!b.source_id)
+		return err_coded(ERR_NOT_FOUND, "NO_SOURCE", NULL,
+				 "the code source of build %s was deleted", b.id);
+	const char *file = arena_printf(c->arena, "%s/%s", b.dockerfile_dir, b.dockerfile_name);
+	TRY(source_git_file(c->api->o.git, b.source_id, b.commit, file, LIMIT_DOCKERFILE_BYTES,
+			    &content, &len));
+	done(buf) json;
+	buf_init(&json, 8 * LIMIT_DOCKERFILE_BYTES);
+	buf_add(&json, STR("{\"content\":"));
+	json_add_str(&json, str_n(content, len));
+	buf_add_c(&json, '}');
+	TRY(buf_finish(&json, &text, &len));
+	*out = http_reply_new(200, text, len);
+	http_reply_header(*out, "Content-Type", "application/json");
+	return NULL;
+}
+
 /* ---- changing ---- */
 
 /* The platform of the body as the record has it; empty for none. */
@@ -150,6 +175,7 @@ const struct api_route api_build_routes[] = {
 	{ HTTP_GET, "/api/v1/builds", API_ANYBODY, list_builds, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}", API_ANYBODY, get_build, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/steps", API_ANYBODY, get_steps, NULL },
+	{ HTTP_GET, "/api/v1/builds/{build}/dockerfile", 0, get_dockerfile, NULL },
 	{ HTTP_POST, "/api/v1/builds/{build}:cancel", API_OPTIONAL_BODY, cancel_build, NULL },
 	{ HTTP_POST, "/api/v1/builds/{build}:rerun", API_OPTIONAL_BODY, rerun_build, NULL },
 	{ HTTP_POST, "/api/v1/builds/{build}:retry", API_OPTIONAL_BODY, retry_build, NULL },

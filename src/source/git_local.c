@@ -223,6 +223,28 @@ static struct err *check_dir(struct archive *ar, const char *commit, const char 
 				"commit %.12s has no directory /%s", commit, dir);
 }
 
+struct err *source_git_file(struct source_git *g, const char *id, const char *commit,
+			    const char *file, size_t most, char **out, size_t *len)
+{
+	own_mem char *path = NULL, *clean = NULL, *name = NULL;
+	TRY(git_repository_path(g, id, &path));
+	TRY(source_path_clean(str_of(file), &clean));
+	if (!source_commit_ok(str_of(commit)))
+		return err_new(ERR_INVALID, "\"%.70s\" is no commit", commit);
+	name = mem_printf("%s:%s", commit, clean);
+	struct err *e = git_run(g, &(struct git_call){ .repository = path,
+						       .args = { "cat-file", "blob", name },
+						       .in_fd = -1,
+						       .max = most,
+						       .out = out,
+						       .len = len });
+	if (!e || e->kind != ERR_INVALID)
+		return e;
+	err_free(e);
+	return err_coded(ERR_NOT_FOUND, "DF_MISSING", NULL, "commit %.12s has no file /%s here",
+			 commit, clean);
+}
+
 struct err *source_git_archive(struct source_git *g, const char *id, const char *commit,
 			       const char *dir, int out_fd)
 {

@@ -57,6 +57,7 @@ async function broken(browser, server, page) {
     await page.keyboard.press("d");
     await page.locator(".df-bad .df-no", { hasText: /^6$/ }).waitFor();
     await page.locator(".df-bad").getByRole("button", { name: /arm64 Failed/ }).waitFor();
+    await page.locator(".df-line", { hasText: "ARG TARGETARCH" }).waitFor(); // it has no step
   });
   const state = await page.context().storageState();
   await looks(browser, server, state, build);

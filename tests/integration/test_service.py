@@ -333,6 +333,28 @@ def test_steps_tell_why_the_cache_missed(service, tmp_path):
     assert copy["digest"] and copy["size"] > 0, steps
 
 
+def test_the_dockerfile_of_a_build_is_that_of_its_commit(service, tmp_path):
+    text = "FROM alpine\n# gr\u00fc\u00dfe\nRUN true\n"
+    service.namespace("ns")
+    service.repository("ns/app", type="PUBLIC")
+    service.bind("ns/app")
+    service.rule("ns/app", dockerfileDirectory="/svc", dockerfileName="Dockerfile.x")
+    tree = service.git(tmp_path, "ns/app", {"svc/Dockerfile.x": text})
+    tree.push("main")
+    id = service.builds("ns/app")[0]["id"]
+    tree.commit({"svc/Dockerfile.x": "FROM alpine\n"})
+    tree.push("main")
+    at = f"/api/v1/builds/{id}/dockerfile"
+    assert service.ok("GET", at) == {"content": text}
+    service.user("viewer")
+    assert service.api("GET", at, basic=("viewer", "a good password")).json["code"] == "FORBIDDEN"
+    assert service.api("GET", at, basic=None).status == 401
+    missing = service.rule("ns/app", pattern="other")
+    tree.push("main:other")
+    lost = next(b["id"] for b in service.builds("ns/app") if b["ruleId"] == missing["id"])
+    assert service.api("GET", f"/api/v1/builds/{lost}/dockerfile").json["code"] == "DF_MISSING"
+
+
 def test_files_that_changed_are_named(service, tmp_path):
     full = "ns/app"
     service.namespace("ns")

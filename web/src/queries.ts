@@ -52,6 +52,16 @@ export function useRepository(name: string | undefined) {
   });
 }
 
+/** The text as it was built; who may only pull is refused, and then there are the steps. */
+export function useDockerfile(build: string) {
+  return useQuery({
+    queryKey: ["builds", build, "dockerfile"],
+    queryFn: async ({ signal }) => (await api.get<{ content: string }>(path`builds/${build}/dockerfile`, signal)).content,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+}
+
 export function useNamespaces() {
   return useQuery({ queryKey: ["namespaces"], queryFn: ({ signal }) => allOf<Namespace>("namespaces", signal) });
 }

@@ -3,7 +3,8 @@ import type { Build, BuildStep } from "../../api";
 import { useCommon } from "../../i18n/common";
 import * as format from "../../i18n/format";
 import { usePrefs } from "../../prefs";
-import { Nothing } from "../../ui/states";
+import { useDockerfile } from "../../queries";
+import { Loading, Nothing } from "../../ui/states";
 import { errorLine, shortPlatform } from "./model";
 import { reasonText } from "./LogTab";
 import { useBuildText } from "./text";
@@ -18,22 +19,41 @@ export function DockerfileView({ build, steps, show }: Props) {
   const t = useBuildText();
   const placed = new Map<number, BuildStep[]>();
   for (const s of steps) if (s.line > 0) placed.set(s.line, [...(placed.get(s.line) ?? []), s]);
-  const lines = [...placed].sort(([a], [b]) => a - b);
-  if (!lines.length) return <Nothing title={t("build.noSteps")} />;
+  const { data: whole, isPending } = useDockerfile(build.id);
+  const lines = [...placed].sort(([a], [b]) => a - b).map(([line, at]) => ({ line, code: at[0]?.text ?? "", at }));
+  if (isPending) return <Loading />;
+  if (!lines.length && whole === undefined) return <Nothing title={t("build.noSteps")} />;
   const file = [build.dockerfileDirectory.replace(/^\/|\/$/g, ""), build.dockerfileName].filter(Boolean).join("/");
   return (
     <>
-      <p className="quiet">{t("build.dockerfileNote", { file, commit: build.commit.slice(0, 7) })}</p>
-      <ol className="dockerfile" aria-label={file}>
-        {lines.map(([line, at]) => (
-          <Line key={line} line={line} steps={at} build={build} show={show} />
+      <p className="quiet">
+        {t(whole === undefined ? "build.dockerfileNote" : "build.dockerfileWhole", { file, commit: build.commit.slice(0, 7) })}
+      </p>
+      <ol className={whole === undefined ? "dockerfile" : "dockerfile df-whole"} aria-label={file}>
+        {(whole === undefined ? lines : linesOf(whole, placed)).map(({ line, code, at }) => (
+          <Line key={line} line={line} code={code} steps={at} build={build} show={show} />
         ))}
       </ol>
     </>
   );
 }
 
-function Line({ line, steps, build, show }: { line: number; steps: BuildStep[]; build: Build; show: (step: number) => void }) {
+function linesOf(text: string, placed: Map<number, BuildStep[]>) {
+  return text
+    .replace(/\r?\n$/, "")
+    .split(/\r?\n/)
+    .map((code, i) => ({ line: i + 1, code, at: placed.get(i + 1) ?? [] }));
+}
+
+interface LineProps {
+  line: number;
+  code: string;
+  steps: BuildStep[];
+  build: Build;
+  show: (step: number) => void;
+}
+
+function Line({ line, code, steps, build, show }: LineProps) {
   const errors = build.jobs.filter((j) => j.error && errorLine(j.error.text) === line);
   const stage = steps[0]?.stage;
   return (
@@ -41,7 +61,7 @@ function Line({ line, steps, build, show }: { line: number; steps: BuildStep[]; 
       <span className="df-no">{line}</span>
       <div className="df-code">
         {stage ? <span className="df-stage">{stage}</span> : null}
-        <code>{steps[0]?.text}</code>
+        <code>{code}</code>
         {errors.map((j) => (
           <p key={j.platform} className="df-error">
             {j.error?.text.split("\n").slice(1).join("\n").trim() || j.error?.text}
