@@ -420,6 +420,7 @@ static void *knock(void *arg)
 		own_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (connect(fd, (struct sockaddr *)&k->at, sizeof(k->at)) == 0)
 			(void)raw_say(fd, "GET /prepared HTTP/1.1\r\nHost: a\r\n\r\n");
+		usleep(500);
 	}
 	return NULL;
 }
