@@ -13,6 +13,9 @@
 
 #include "base/fd.h"
 
+#define LOCK_TRIES    20
+#define LOCK_PAUSE_US 10000
+
 static bool session_id_ok(const char *id)
 {
 	return strlen(id) == BLOB_SESSION_ID && strspn(id, "0123456789abcdef") == BLOB_SESSION_ID;
@@ -115,6 +118,17 @@ static struct err *rehash(struct blob_writer *w)
 	return NULL;
 }
 
+/* Who only asks how far it is holds it for a moment, and must not make a writer fail. */
+static int lock(int fd)
+{
+	int r = flock(fd, LOCK_EX | LOCK_NB);
+	for (int i = 0; r < 0 && errno == EWOULDBLOCK && i < LOCK_TRIES; i++) {
+		usleep(LOCK_PAUSE_US);
+		r = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return r;
+}
+
 struct err *blob_store_session_resume(struct blob_store *s, const char *id,
 				      struct blob_writer **out)
 {
@@ -123,7 +137,7 @@ struct err *blob_store_session_resume(struct blob_store *s, const char *id,
 	own_fd named = fd_open_nofollow(s->upload_fd, id, O_RDWR, 0);
 	if (named < 0)
 		return err_from_errno(errno, "upload session %s", id);
-	if (flock(named, LOCK_EX | LOCK_NB) < 0)
+	if (lock(named) < 0)
 		return errno == EWOULDBLOCK
 			       ? err_new(ERR_CONFLICT,
 					 "upload session %s: another request writes to it", id)
