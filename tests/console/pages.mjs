@@ -18,6 +18,9 @@ const PAGES = {
   "rule-3": `${AT}/build/rules/new?step=3`,
   versions: `${AT}/versions?tag=main`,
   settings: `${AT}/settings`,
+  workers: "/workers",
+  audit: "/audit?actor=admin",
+  account: "/account",
   "not-found": "/nowhere",
 };
 // What the second step of the wizard finds from the first.

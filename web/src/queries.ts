@@ -2,6 +2,7 @@
 import { keepPreviousData, type QueryKey, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import {
   allOf,
+  type AuditPage,
   type ApiError,
   api,
   type Binding,
@@ -14,12 +15,15 @@ import {
   type Repository,
   type RepositoryPage,
   type Rule,
+  type Session,
   type Source,
   type SourceRef,
   type Tag,
   type TagPage,
+  type Token,
   path,
   type Worker,
+  type WorkerToken,
   withQuery,
 } from "./api";
 
@@ -172,6 +176,28 @@ export function useWorkers() {
     queryKey: ["workers"],
     queryFn: async ({ signal }) => (await api.get<Page<Worker>>("workers", signal)).items,
     refetchInterval: CALM_MS,
+  });
+}
+
+export function useWorkerTokens() {
+  return useQuery({ queryKey: ["worker-tokens"], queryFn: ({ signal }) => allOf<WorkerToken>("worker-tokens", signal) });
+}
+
+/** One's own. */
+export function useTokens() {
+  return useQuery({ queryKey: ["tokens"], queryFn: ({ signal }) => allOf<Token>("tokens", signal) });
+}
+
+/** One's own. */
+export function useSessions() {
+  return useQuery({ queryKey: ["sessions"], queryFn: ({ signal }) => allOf<Session>("sessions", signal) });
+}
+
+export function useAudit(filter: { actor?: string; cursor?: string }) {
+  return useQuery({
+    queryKey: ["audit", filter],
+    queryFn: ({ signal }) => api.get<AuditPage>(withQuery("audit", filter), signal),
+    placeholderData: keepPreviousData,
   });
 }
 

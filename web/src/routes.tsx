@@ -10,7 +10,9 @@ const Home = lazy(() => import("./pages/home"));
 const Instances = lazy(() => import("./pages/instances"));
 const Repositories = lazy(() => import("./pages/repositories"));
 const CreateRepository = lazy(() => import("./pages/create"));
-const Admin = lazy(() => import("./pages/admin"));
+const Workers = lazy(() => import("./pages/workers"));
+const Audit = lazy(() => import("./pages/audit"));
+const Account = lazy(() => import("./pages/account"));
 
 export function makeRouter() {
   const basename = new URL(document.baseURI).pathname.replace(/\/+$/, "");
@@ -26,7 +28,9 @@ export function makeRouter() {
           { path: "/repositories", element: <Repositories /> },
           { path: "/repositories/new", element: <CreateRepository /> },
           { path: "/repositories/*", element: <RepositoryScope /> },
-          { path: "/admin/*", element: <Admin /> },
+          { path: "/workers", element: <Workers /> },
+          { path: "/audit", element: <Audit /> },
+          { path: "/account", element: <Account /> },
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -1,6 +1,7 @@
 // The menus at the right of the top bar: language, theme, account.
-import { BulbOutlined, GlobalOutlined, LogoutOutlined, QuestionCircleOutlined, UserOutlined } from "@ant-design/icons";
+import { BulbOutlined, GlobalOutlined, KeyOutlined, LogoutOutlined, QuestionCircleOutlined, UserOutlined } from "@ant-design/icons";
 import { Button, Dropdown } from "antd";
+import { useNavigate } from "react-router";
 import { type Language, setPrefs, type Theme, usePrefs } from "../prefs";
 import { useMe, useSignOut } from "../session";
 import { showShortcuts } from "./shortcuts";
@@ -53,6 +54,7 @@ export function AccountMenu() {
   const t = useShell();
   const me = useMe();
   const signOut = useSignOut();
+  const navigate = useNavigate();
   if (!me) return null;
   return (
     <Dropdown
@@ -60,6 +62,7 @@ export function AccountMenu() {
       menu={{
         items: [
           { key: "who", label: me.name, disabled: true },
+          { key: "account", icon: <KeyOutlined aria-hidden />, label: t("shell.accountPage"), onClick: () => void navigate("/account") },
           { key: "keys", icon: <QuestionCircleOutlined aria-hidden />, label: t("shell.shortcuts"), onClick: showShortcuts },
           { type: "divider" },
           { key: "out", icon: <LogoutOutlined aria-hidden />, label: t("shell.signOut"), onClick: () => signOut.mutate() },

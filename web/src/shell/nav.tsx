@@ -1,8 +1,10 @@
 // The left navigation: the instance's pages, or those of the repository that one is in.
 import {
   AppstoreOutlined,
+  AuditOutlined,
   ArrowLeftOutlined,
   BuildOutlined,
+  CloudServerOutlined,
   ClusterOutlined,
   DatabaseOutlined,
   FileTextOutlined,
@@ -13,6 +15,7 @@ import {
 import type { ReactNode } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 import { useRepository } from "../queries";
+import { useMe } from "../session";
 import { splitRepositoryPath, repositoryUrl } from "../urls";
 import { useShell } from "./text";
 
@@ -40,6 +43,7 @@ function Items({ items }: { items: Item[] }) {
 
 function InstanceNav() {
   const t = useShell();
+  const admin = useMe()?.admin;
   return (
     <nav aria-label={t("shell.mainNav")} className="nav">
       <Items
@@ -50,6 +54,17 @@ function InstanceNav() {
       />
       <h2>{t("shell.repository")}</h2>
       <Items items={[{ to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> }]} />
+      {admin ? (
+        <>
+          <h2>{t("shell.administration")}</h2>
+          <Items
+            items={[
+              { to: "/workers", text: t("shell.workers"), icon: <CloudServerOutlined /> },
+              { to: "/audit", text: t("shell.audit"), icon: <AuditOutlined /> },
+            ]}
+          />
+        </>
+      ) : null}
     </nav>
   );
 }

@@ -3,6 +3,7 @@ import { Input, Modal } from "antd";
 import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { useRepositories } from "../queries";
+import { useMe } from "../session";
 import { repositoryUrl } from "../urls";
 import { useShell } from "./text";
 
@@ -14,6 +15,7 @@ interface Hit {
 
 function useHits(q: string): Hit[] {
   const t = useShell();
+  const admin = useMe()?.admin;
   // The answer to what was typed before may still be here: Enter must not open what no longer matches.
   const has = (text: string) => text.toLowerCase().includes(q.toLowerCase());
   const found = (useRepositories({ q, limit: 8 }).data?.items ?? []).filter((r) => has(r.fullName));
@@ -21,6 +23,13 @@ function useHits(q: string): Hit[] {
     { group: t("shell.searchPages"), text: t("shell.home"), to: "/" },
     { group: t("shell.searchPages"), text: t("shell.instances"), to: "/instances" },
     { group: t("shell.searchPages"), text: t("shell.repositories"), to: "/repositories" },
+    { group: t("shell.searchPages"), text: t("shell.accountPage"), to: "/account" },
+    ...(admin
+      ? [
+          { group: t("shell.searchPages"), text: t("shell.workers"), to: "/workers" },
+          { group: t("shell.searchPages"), text: t("shell.audit"), to: "/audit" },
+        ]
+      : []),
   ];
   return [
     ...found.map((r) => ({ group: t("shell.searchRepositories"), text: r.fullName, to: repositoryUrl(r.fullName) })),
