@@ -95,9 +95,9 @@ struct err *source_git_local_refs(struct source_git *g, struct arena *a, const c
  * directory; links that leave the tree are kept as they are (nothing here follows them). */
 struct err *source_git_archive(struct source_git *g, const char *id, const char *commit,
 			       const char *dir, int out_fd);
-/* A file of the commit's tree, at most `most` bytes, NUL-terminated; the caller frees it. A symbolic
- * link is its text. ERR_NOT_FOUND code DF_MISSING when there is none, also when the commit is not
- * here. */
+/* A file of the commit's tree, at most `most` bytes, NUL-terminated; the caller frees it. A
+ * symbolic link is its text. ERR_NOT_FOUND code DF_MISSING when there is none, also when the commit
+ * is not here. */
 struct err *source_git_file(struct source_git *g, const char *id, const char *commit,
 			    const char *file, size_t most, char **out, size_t *len);
 /* A file without a name, for what comes and goes; the caller closes it. */
