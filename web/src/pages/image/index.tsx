@@ -55,6 +55,7 @@ function Views({ repository, reference, top, image }: VersionProps & { image: Ma
     );
   return (
     <Tabs
+      className="image-views"
       activeKey={view}
       onChange={setView}
       destroyOnHidden
