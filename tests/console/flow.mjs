@@ -185,10 +185,11 @@ async function versions(page, server) {
     await button(page, "Add a tag to main").click();
     await page.getByLabel("New tag").fill("stable");
     await button(page, "Add a tag").click();
-    await button(page, "stable").waitFor();
+    const stable = page.getByRole("link", { name: "stable", exact: true });
+    await stable.waitFor();
     await button(page, "Delete stable").click();
     await button(page, "Delete").click();
-    await button(page, "stable").waitFor({ state: "detached" });
+    await stable.waitFor({ state: "detached" });
   });
   await step("a digest is copied, and that is announced", async () => {
     await page.getByRole("button", { name: "Copy digest" }).first().click();

@@ -4,12 +4,13 @@ import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
 import { flow } from "./flow.mjs";
 import { habits, limit } from "./habits.mjs";
+import { image } from "./image.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { Server } from "./server.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, log, build, limit };
+const PARTS = { flow, habits, pages, image, log, build, limit };
 
 export async function main(kiln) {
   if (!kiln) {

@@ -1,5 +1,5 @@
 // What pages ask the server for. A key starts with the noun, so that a change can invalidate all that shows it.
-import { keepPreviousData, type QueryKey, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, type QueryKey, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import {
   allOf,
   type AuditPage,
@@ -8,6 +8,7 @@ import {
   type Binding,
   type Build,
   type BuildPage,
+  type Manifest,
   type Namespace,
   type Page,
   type PreviewPage,
@@ -78,10 +79,17 @@ export function useBinding(name: string, enabled = true) {
   });
 }
 
-export function useTags(name: string, page: { cursor?: string; limit?: number } = {}) {
+export interface TagFilter {
+  q?: string;
+  sort?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export function useTags(name: string, filter: TagFilter = {}) {
   return useQuery({
-    queryKey: ["repositories", name, "tags", page],
-    queryFn: ({ signal }) => api.get<TagPage>(withQuery(path`repositories/${name}/tags`, page), signal),
+    queryKey: ["repositories", name, "tags", filter],
+    queryFn: ({ signal }) => api.get<TagPage>(withQuery(path`repositories/${name}/tags`, { ...filter }), signal),
     placeholderData: keepPreviousData,
   });
 }
@@ -91,6 +99,24 @@ export function useTag(name: string, tag: string) {
     queryKey: ["repositories", name, "tags", tag],
     queryFn: ({ signal }) => api.get<Tag>(path`repositories/${name}/tags/${tag}`, signal),
   });
+}
+
+function manifestQuery(name: string, reference: string) {
+  return {
+    queryKey: ["repositories", name, "tags", "manifests", reference],
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Manifest>(path`repositories/${name}/manifests/${reference}`, signal),
+    // What a digest names never changes.
+    staleTime: reference.includes(":") ? Number.POSITIVE_INFINITY : 0,
+  };
+}
+
+/** What a tag or a digest names. */
+export function useManifest(name: string, reference: string | undefined) {
+  return useQuery({ ...manifestQuery(name, reference ?? ""), enabled: reference !== undefined });
+}
+
+export function useManifests(name: string, digests: string[]) {
+  return useQueries({ queries: digests.map((digest) => manifestQuery(name, digest)) });
 }
 
 export function useRules(name: string, enabled = true) {

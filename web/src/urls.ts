@@ -14,6 +14,14 @@ export function ruleUrl(repository: string, rule: string): string {
   return repositoryUrl(repository, `build/rules/${encodeURIComponent(rule)}/edit`);
 }
 
+export function versionUrl(repository: string, tag: string): string {
+  return repositoryUrl(repository, `versions/${encodeURIComponent(tag)}`);
+}
+
+export function manifestUrl(repository: string, digest: string): string {
+  return repositoryUrl(repository, `manifests/${encodeURIComponent(digest)}`);
+}
+
 /** The repository and the page below it that a path of the router means. */
 export function splitRepositoryPath(pathname: string): { name: string; page: string } | null {
   const at = pathname.indexOf("/-/");

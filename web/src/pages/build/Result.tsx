@@ -2,7 +2,7 @@
 import { Link } from "react-router";
 import type { Build, BuildJob, BuildStep } from "../../api";
 import { useCommon } from "../../i18n/common";
-import { repositoryUrl } from "../../urls";
+import { versionUrl } from "../../urls";
 import { Facts, Section } from "../../ui/page";
 import { Nothing } from "../../ui/states";
 import { Command, Digest, Size, StatePill } from "../../ui/values";
@@ -36,7 +36,7 @@ function Published({ build, repository }: { build: Build; repository: string }) 
           [
             t("build.tags"),
             build.tags.map((tag) => (
-              <Link key={tag} className="chip" to={repositoryUrl(repository, `versions/${encodeURIComponent(tag)}`)}>
+              <Link key={tag} className="chip" to={versionUrl(repository, tag)}>
                 {tag}
               </Link>
             )),

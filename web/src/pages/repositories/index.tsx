@@ -1,7 +1,6 @@
 // The list of image repositories, with filters in the address.
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Input, Select } from "antd";
-import { useEffect, useState } from "react";
+import { Button, Select } from "antd";
 import { Link, useNavigate } from "react-router";
 import { type Repository, serverUrl } from "../../api";
 import en from "../../i18n/repos.en.json";
@@ -12,6 +11,7 @@ import { useShortcut } from "../../shell/shortcuts";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Platforms, RepositoryType, useBuildSentence } from "../../ui/domain";
 import { Page } from "../../ui/page";
+import { SearchField } from "../../ui/search";
 import { Nothing, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Command, StatePill, Time } from "../../ui/values";
@@ -19,7 +19,6 @@ import { buildUrl, repositoryUrl } from "../../urls";
 
 const useText = textOf(en, zh);
 const PAGE_SIZE = 25;
-const TYPING_MS = 250;
 
 function LastBuild({ repository }: { repository: Repository }) {
   const t = useText();
@@ -70,30 +69,6 @@ function useColumns(): Column<Repository>[] {
       ),
     },
   ];
-}
-
-/** The text that is typed, put into the address when the typing pauses. */
-function SearchField() {
-  const t = useText();
-  const [q, setQ] = useParam("q");
-  const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
-  useEffect(() => {
-    if (text === q) return;
-    const timer = setTimeout(() => setQ(text), TYPING_MS);
-    return () => clearTimeout(timer);
-  });
-  return (
-    <Input.Search
-      className="filter"
-      allowClear
-      value={text}
-      placeholder={t("repos.search")}
-      aria-label={t("repos.search")}
-      onChange={(event) => setText(event.target.value)}
-      onSearch={setQ}
-    />
-  );
 }
 
 function NamespaceField() {
@@ -157,7 +132,7 @@ export default function Repositories() {
       <div className="section">
         <div className="toolbar">
           <NamespaceField />
-          <SearchField />
+          <SearchField label={t("repos.search")} />
         </div>
         <Shown query={query}>
           {(page) =>

@@ -1,12 +1,15 @@
 // Repository > Image Version: the tags, and for the one that is open its digest list and pull commands.
 import { DownOutlined, RightOutlined } from "@ant-design/icons";
-import { Button } from "antd";
+import { Button, Select } from "antd";
+import { Link } from "react-router";
 import type { Tag, TagImage } from "../../api";
 import { useTags } from "../../queries";
+import { versionUrl } from "../../urls";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Platforms } from "../../ui/domain";
 import { Page } from "../../ui/page";
 import { imageAddress, PullCommands } from "../../ui/pull";
+import { SearchField } from "../../ui/search";
 import { Nothing, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Command, CopyButton, Digest, Size, Time } from "../../ui/values";
@@ -56,15 +59,19 @@ function useColumns(repository: string, tags: Tag[], open: string, setOpen: (nam
     {
       title: t("version.tag"),
       render: (tag) => (
-        <Button
-          type="text"
-          className="opener"
-          icon={tag.name === open ? <DownOutlined aria-hidden /> : <RightOutlined aria-hidden />}
-          aria-expanded={tag.name === open}
-          onClick={() => setOpen(tag.name === open ? "" : tag.name)}
-        >
-          <code className="strong">{tag.name}</code>
-        </Button>
+        <div className="row">
+          <Button
+            type="text"
+            size="small"
+            icon={tag.name === open ? <DownOutlined aria-hidden /> : <RightOutlined aria-hidden />}
+            aria-label={t("version.digests", { name: tag.name })}
+            aria-expanded={tag.name === open}
+            onClick={() => setOpen(tag.name === open ? "" : tag.name)}
+          />
+          <Link to={versionUrl(repository, tag.name)} className="strong">
+            <code>{tag.name}</code>
+          </Link>
+        </div>
       ),
     },
     { title: t("version.digest"), narrow: true, render: (tag) => <Digest digest={tag.digest} /> },
@@ -97,24 +104,55 @@ function Tags({ repository, tags }: { repository: string; tags: Tag[] }) {
   );
 }
 
+function SortField() {
+  const t = useText();
+  const [sort, setSort] = useParam("sort", "name");
+  return (
+    <Select
+      className="filter"
+      aria-label={t("version.sort")}
+      value={sort}
+      onChange={setSort}
+      options={[
+        { value: "name", label: t("version.byName") },
+        { value: "updated", label: t("version.byChange") },
+      ]}
+    />
+  );
+}
+
+function Empty({ repository, filtered }: { repository: string; filtered: boolean }) {
+  const t = useText();
+  const image = imageAddress(repository, "latest");
+  if (filtered) return <Nothing title={t("version.noMatch")} />;
+  return (
+    <Nothing title={t("version.empty")}>
+      <p>{t("version.emptyText")}</p>
+      <Command what={t("version.pushCommand")} text={`docker tag IMAGE ${image}\ndocker push ${image}`} />
+    </Nothing>
+  );
+}
+
 export default function Versions() {
   const t = useText();
   const { repository } = useScope();
   const [cursor] = useParam("cursor");
-  const query = useTags(repository.fullName, { cursor, limit: PAGE_SIZE });
-  const image = imageAddress(repository.fullName, "latest");
+  const [q] = useParam("q");
+  const [sort] = useParam("sort", "name");
+  const query = useTags(repository.fullName, { q, sort, cursor, limit: PAGE_SIZE });
   return (
     <Page title={t("version.title")} crumbs={useCrumbs(repository.fullName)}>
       <div className="section">
+        <div className="toolbar">
+          <SearchField label={t("version.search")} />
+          <SortField />
+        </div>
         <Shown query={query}>
           {({ items }) =>
             items.length > 0 ? (
               <Tags repository={repository.fullName} tags={items} />
             ) : (
-              <Nothing title={t("version.empty")}>
-                <p>{t("version.emptyText")}</p>
-                <Command what={t("version.pushCommand")} text={`docker tag IMAGE ${image}\ndocker push ${image}`} />
-              </Nothing>
+              <Empty repository={repository.fullName} filtered={q !== ""} />
             )
           }
         </Shown>
