@@ -66,7 +66,7 @@ function Sessions() {
             rows={items}
             rowKey={(s) => s.id}
             columns={[
-              { title: t("account.browser"), render: (s) => <span className="break">{s.userAgent || "–"}</span> },
+              { title: t("account.browser"), render: (s) => <span>{s.userAgent || "–"}</span> },
               { title: t("account.address"), narrow: true, render: (s) => <code>{s.address}</code> },
               { title: t("account.begun"), narrow: true, render: (s) => <Time at={s.createdAt} /> },
               { title: t("account.used"), narrow: true, render: (s) => (s.current ? t("account.this") : <Time at={s.usedAt} />) },

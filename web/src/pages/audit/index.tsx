@@ -17,7 +17,7 @@ const useText = textOf(en, zh);
 function Detail({ entry }: { entry: AuditEntry }) {
   const members = Object.entries(entry.detail);
   if (members.length === 0) return <span className="quiet">–</span>;
-  return <code className="break">{members.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ")}</code>;
+  return <code>{members.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ")}</code>;
 }
 
 function List({ items }: { items: AuditEntry[] }) {
@@ -30,10 +30,10 @@ function List({ items }: { items: AuditEntry[] }) {
       rowKey={(entry) => String(entry.seq)}
       columns={[
         { title: t("audit.time"), narrow: true, render: (entry) => <Time at={entry.time} /> },
-        { title: t("audit.who"), render: (entry) => <span className="strong break">{entry.actor || "–"}</span> },
+        { title: t("audit.who"), render: (entry) => <span className="strong">{entry.actor || "–"}</span> },
         { title: t("audit.from"), narrow: true, render: (entry) => <code>{entry.remote || "–"}</code> },
         { title: t("audit.action"), narrow: true, render: (entry) => <code>{entry.action}</code> },
-        { title: t("audit.target"), render: (entry) => <code className="break">{entry.target}</code> },
+        { title: t("audit.target"), render: (entry) => <code>{entry.target}</code> },
         { title: t("audit.detail"), render: (entry) => <Detail entry={entry} /> },
       ]}
     />
@@ -49,7 +49,7 @@ export default function Audit() {
   return (
     <Page title={t("audit.title")} lead={t("audit.lead")}>
       <Section title={t("audit.entries")}>
-        <div className="filters">
+        <div className="toolbar">
           <Input.Search
             value={typed}
             allowClear

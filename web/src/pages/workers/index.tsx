@@ -116,7 +116,7 @@ function List({ items }: { items: Worker[] }) {
           title: t("workers.name"),
           render: (w) => (
             <div>
-              <span className="strong break">{w.name}</span>
+              <span className="strong">{w.name}</span>
               <p className="quiet">{w.embedded ? t("workers.embedded", { version: w.version }) : w.version}</p>
             </div>
           ),
