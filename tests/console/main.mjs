@@ -8,9 +8,10 @@ import { image } from "./image.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { Server } from "./server.mjs";
+import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, limit };
+const PARTS = { flow, habits, pages, image, log, build, sources, limit };
 
 export async function main(kiln) {
   if (!kiln) {

@@ -18,6 +18,7 @@ const PAGES = {
   "rule-3": `${AT}/build/rules/new?step=3`,
   versions: `${AT}/versions?tag=main`,
   settings: `${AT}/settings`,
+  sources: "/sources",
   workers: "/workers",
   audit: "/audit?actor=admin",
   account: "/account",

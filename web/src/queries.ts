@@ -9,6 +9,7 @@ import {
   type Build,
   type BuildPage,
   type Manifest,
+  type Delivery,
   type Namespace,
   type Page,
   type PreviewPage,
@@ -194,6 +195,15 @@ export function useSourceRefs(source: string | undefined) {
     queryKey: ["sources", source, "refs"],
     queryFn: ({ signal }) => allOf<SourceRef>(path`sources/${source ?? ""}/refs`, signal),
     enabled: source !== undefined,
+  });
+}
+
+export function useDeliveries(source: string, cursor?: string) {
+  return useQuery({
+    queryKey: ["sources", source, "deliveries", cursor],
+    queryFn: ({ signal }) => api.get<Page<Delivery>>(withQuery(path`sources/${source}/deliveries`, { cursor }), signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: CALM_MS,
   });
 }
 

@@ -10,6 +10,7 @@ const Home = lazy(() => import("./pages/home"));
 const Instances = lazy(() => import("./pages/instances"));
 const Repositories = lazy(() => import("./pages/repositories"));
 const CreateRepository = lazy(() => import("./pages/create"));
+const Sources = lazy(() => import("./pages/sources"));
 const Workers = lazy(() => import("./pages/workers"));
 const Audit = lazy(() => import("./pages/audit"));
 const Account = lazy(() => import("./pages/account"));
@@ -28,6 +29,8 @@ export function makeRouter() {
           { path: "/repositories", element: <Repositories /> },
           { path: "/repositories/new", element: <CreateRepository /> },
           { path: "/repositories/*", element: <RepositoryScope /> },
+          { path: "/sources", element: <Sources /> },
+          { path: "/sources/:id", element: <Sources /> },
           { path: "/workers", element: <Workers /> },
           { path: "/audit", element: <Audit /> },
           { path: "/account", element: <Account /> },

@@ -2,6 +2,7 @@
 import {
   AppstoreOutlined,
   AuditOutlined,
+  BranchesOutlined,
   ArrowLeftOutlined,
   BuildOutlined,
   CloudServerOutlined,
@@ -53,7 +54,12 @@ function InstanceNav() {
         ]}
       />
       <h2>{t("shell.repository")}</h2>
-      <Items items={[{ to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> }]} />
+      <Items
+        items={[
+          { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
+          { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
+        ]}
+      />
       {admin ? (
         <>
           <h2>{t("shell.administration")}</h2>

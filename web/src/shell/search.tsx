@@ -23,6 +23,7 @@ function useHits(q: string): Hit[] {
     { group: t("shell.searchPages"), text: t("shell.home"), to: "/" },
     { group: t("shell.searchPages"), text: t("shell.instances"), to: "/instances" },
     { group: t("shell.searchPages"), text: t("shell.repositories"), to: "/repositories" },
+    { group: t("shell.searchPages"), text: t("shell.sources"), to: "/sources" },
     { group: t("shell.searchPages"), text: t("shell.accountPage"), to: "/account" },
     ...(admin
       ? [
