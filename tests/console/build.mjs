@@ -78,7 +78,7 @@ async function canceled(server, page) {
     await page.goto(server.url + pathOf("builds/slow", build));
     await page.getByRole("button", { name: "Cancel build" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel build" }).click();
-    await page.getByText("Canceled by admin").waitFor();
+    await page.getByText("Canceled by admin", { exact: true }).waitFor();
   });
   await server.built("builds/slow");
   await check("build page: build again goes to the new record", async () => {

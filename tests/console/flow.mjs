@@ -103,7 +103,7 @@ async function addRule(page, server) {
   });
   await step("Image Version lists a digest for each architecture", async () => {
     await page.getByRole("navigation", { name: `Repository ${NAME}` }).getByRole("link", { name: "Image Version" }).click();
-    await button(page, "main").click();
+    await button(page, "Digests of main").click();
     const digests = page.getByRole("table", { name: "Digests of main" });
     await digests.getByText("linux/amd64").waitFor();
     await digests.getByText("linux/arm64").waitFor();
