@@ -26,8 +26,11 @@ const PAGES = {
 };
 // What the second step of the wizard finds from the first.
 const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
-// The narrowest and the widest differ in layout only, which one language shows.
-const WIDTHS = { en: [320, 1280, 3840], zh: [390, 1280] };
+// The narrowest and the widest differ in layout only, which one language shows, and the widest in one theme.
+const WIDTHS = {
+  light: { en: [320, 1280, 3840], zh: [390, 1280] },
+  dark: { en: [320, 1280], zh: [390, 1280] },
+};
 
 async function look(browser, page, name, width) {
   await settled(page);
@@ -89,7 +92,7 @@ export async function pages(browser, server) {
         await look(browser, signed, `sign-in-${theme}-${language}`, 1280);
       });
       await signed.context().close();
-      for (const width of WIDTHS[language]) {
+      for (const width of WIDTHS[theme][language]) {
         await variant(browser, server, state, theme, language, width);
       }
     }
