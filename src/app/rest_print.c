@@ -118,7 +118,10 @@ static char *object_cell(json_t *v)
 	json_t *member;
 	json_object_foreach(v, key, member)
 	{
-		own_mem char *one = cell(member), *name = printable(key);
+		/* behind "=" nothing is nothing: a group that took the empty text */
+		bool is_empty = json_is_string(member) && !json_string_length(member);
+		own_mem char *one = is_empty ? mem_strdup("") : cell(member);
+		own_mem char *name = printable(key);
 		buf_printf(&b, "%s%s=%s", b.len ? "," : "", name, one);
 	}
 	return b.len ? buf_steal(&b) : mem_strdup("-");
