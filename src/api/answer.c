@@ -6,15 +6,30 @@
 #include "base/log.h"
 #include "base/time.h"
 
-static struct http_reply *reply_of(unsigned status, json_t *j, const char *type)
+/* Takes `text` over. */
+static struct http_reply *reply_of_text(unsigned status, char *text, size_t len, const char *type)
 {
-	char *text = json_text(j);
-	json_decref(j);
-	struct http_reply *r = http_reply_new(status, text, strlen(text));
+	struct http_reply *r = http_reply_new(status, text, len);
 	http_reply_header(r, "Content-Type", type);
 	http_reply_header(r, "Cache-Control", "no-store");
 	http_reply_header(r, "X-Content-Type-Options", "nosniff");
 	return r;
+}
+
+static struct http_reply *reply_of(unsigned status, json_t *j, const char *type)
+{
+	char *text = json_text(j);
+	json_decref(j);
+	return reply_of_text(status, text, strlen(text), type);
+}
+
+struct err *api_json_text(struct buf *b, struct http_reply **out)
+{
+	char *text;
+	size_t len;
+	TRY(buf_finish(b, &text, &len));
+	*out = reply_of_text(200, text, len, "application/json");
+	return NULL;
 }
 
 struct http_reply *api_json(unsigned status, json_t *j)

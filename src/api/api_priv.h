@@ -72,6 +72,8 @@ extern const struct api_route api_worker_routes[]; /* workers.c: workers, and th
 
 /* `j` is taken over. */
 struct http_reply *api_json(unsigned status, json_t *j);
+/* What was written as JSON, with 200. ERR_LIMIT when `b` is over its maximum. */
+struct err *api_json_text(struct buf *b, struct http_reply **out);
 /* {"items":[…],"next":CURSOR or null}; takes `items` over. `next` NULL: the end. */
 struct http_reply *api_page(json_t *items, const char *next);
 struct http_reply *api_no_content(void);

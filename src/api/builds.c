@@ -79,7 +79,6 @@ static struct err *get_dockerfile(struct api_call *c, struct http_reply **out)
 	struct pipeline_build b;
 	own_mem char *content = NULL;
 	size_t len;
-	char *text;
 	TRY(api_need_build(c, AUTH_DEVELOP, &b));
 	if (!b.source_id)
 		return err_coded(ERR_NOT_FOUND, "NO_SOURCE", NULL,
@@ -92,10 +91,7 @@ static struct err *get_dockerfile(struct api_call *c, struct http_reply **out)
 	buf_add(&json, STR("{\"content\":"));
 	json_add_str(&json, str_n(content, len));
 	buf_add_c(&json, '}');
-	TRY(buf_finish(&json, &text, &len));
-	*out = http_reply_new(200, text, len);
-	http_reply_header(*out, "Content-Type", "application/json");
-	return NULL;
+	return api_json_text(&json, out);
 }
 
 /* ---- changing ---- */

@@ -121,18 +121,6 @@ static struct err *query_count(struct api_call *c, const char *name, uint64_t un
 	return NULL;
 }
 
-static struct err *finish(struct buf *b, struct http_reply **out)
-{
-	char *text;
-	size_t len;
-	TRY(buf_finish(b, &text, &len));
-	*out = http_reply_new(200, text, len);
-	http_reply_header(*out, "Content-Type", "application/json");
-	http_reply_header(*out, "Cache-Control", "no-store");
-	http_reply_header(*out, "X-Content-Type-Options", "nosniff");
-	return NULL;
-}
-
 struct page {
 	struct pipeline_line *lines;
 	size_t n;
@@ -175,7 +163,7 @@ static struct err *get_log(struct api_call *c, struct http_reply **out)
 	bool end = p.next >= total && api_build_over(&b);
 	buf_printf(&text, ",\"next\":%llu,\"total\":%llu,\"end\":%s}", (unsigned long long)p.next,
 		   (unsigned long long)total, end ? "true" : "false");
-	return finish(&text, out);
+	return api_json_text(&text, out);
 }
 
 static struct err *search_log(struct api_call *c, struct http_reply **out)
@@ -212,7 +200,7 @@ static struct err *search_log(struct api_call *c, struct http_reply **out)
 	else
 		buf_add(&text, STR("null"));
 	buf_add_c(&text, '}');
-	return finish(&text, out);
+	return api_json_text(&text, out);
 }
 
 static struct err *get_outline(struct api_call *c, struct http_reply **out)
@@ -238,7 +226,7 @@ static struct err *get_outline(struct api_call *c, struct http_reply **out)
 		buf_printf(&text, "%s%llu,%u,%u", i ? "," : "", (unsigned long long)runs[i].n_lines,
 			   (unsigned)runs[i].platform, (unsigned)runs[i].step);
 	buf_printf(&text, "],\"next\":%llu}", (unsigned long long)next);
-	return finish(&text, out);
+	return api_json_text(&text, out);
 }
 
 static struct err *get_text(struct api_call *c, struct http_reply **out)
