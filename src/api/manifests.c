@@ -47,9 +47,8 @@ static struct err *read_blob(struct api_call *c, const struct oci_digest *d, siz
 /* A configuration that is gone or damaged is left out: the manifest is still worth a look. */
 static void read_config(struct view *v)
 {
-	const char *type = v->doc.config.media_type;
 	if (v->doc.kind != OCI_DOCUMENT_MANIFEST ||
-	    (strcmp(type, OCI_TYPE_CONFIG) != 0 && strcmp(type, DOCKER_TYPE_CONFIG) != 0))
+	    !oci_is_config_type(str_of(v->doc.config.media_type)))
 		return;
 	struct err *e = read_blob(v->c, &v->doc.config.digest, LIMIT_CONFIG_BYTES, &v->config_body);
 	if (!e)
@@ -117,7 +116,8 @@ static const char *kind_of(const struct view *v)
 static struct err *view_json(struct view *v, json_t **out)
 {
 	own_json images = json_array();
-	TRY(api_tag_images(v->c, images, &v->m));
+	TRY(api_document_images(v->c, images, &v->m, &v->doc,
+				v->config_body.p ? &v->config.platform : NULL));
 	json_t *j = json_object(), *layers = json_array();
 	for (size_t i = 0; i < v->doc.n_layers && v->doc.kind == OCI_DOCUMENT_MANIFEST; i++)
 		json_array_append_new(layers, descriptor_json(&v->doc.layers[i]));

@@ -17,8 +17,11 @@ struct err *api_tags_list(struct api_call *c, struct http_reply **out);
 struct err *api_tags_get(struct api_call *c, struct http_reply **out);
 struct err *api_tags_put(struct api_call *c, struct http_reply **out);
 struct err *api_tags_delete(struct api_call *c, struct http_reply **out);
-/* Adds what the manifest holds by platform, itself or the children of an index. */
-struct err *api_tag_images(struct api_call *c, json_t *list, const struct catalog_manifest *m);
+/* Adds what the manifest `m`, read as `doc`, holds by platform: itself, with `platform` (NULL: none
+ * is known), or the children of an index. */
+struct err *api_document_images(struct api_call *c, json_t *list, const struct catalog_manifest *m,
+				const struct oci_document *doc,
+				const struct oci_platform *platform);
 
 /* manifests.c */
 struct err *api_manifests_get(struct api_call *c, struct http_reply **out);

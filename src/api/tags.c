@@ -54,12 +54,6 @@ static json_t *image_json(const struct oci_platform *p, const struct oci_digest 
 	return j;
 }
 
-static bool is_config(const char *media_type)
-{
-	return strcmp(media_type, OCI_TYPE_CONFIG) == 0 ||
-	       strcmp(media_type, DOCKER_TYPE_CONFIG) == 0;
-}
-
 /* The platform of a manifest alone is in its configuration; artifacts have none. */
 static struct oci_platform platform_of(struct api_call *c, const struct oci_document *doc)
 {
@@ -67,7 +61,7 @@ static struct oci_platform platform_of(struct api_call *c, const struct oci_docu
 	struct oci_config config;
 	own_mem char *body = NULL;
 	size_t len;
-	if (!is_config(doc->config.media_type))
+	if (!oci_is_config_type(str_of(doc->config.media_type)))
 		return none;
 	own(arena) m = arena_open(OCI_CONFIG_ARENA_BYTES + 4096);
 	struct err *e = blob_store_read(c->api->o.blobs, &doc->config.digest, LIMIT_CONFIG_BYTES,
@@ -99,34 +93,41 @@ static bool is_image(const struct oci_descriptor *d)
 	       !(d->has_platform && strcmp(d->platform.os, "unknown") == 0);
 }
 
-struct err *api_tag_images(struct api_call *c, json_t *list, const struct catalog_manifest *tag)
+struct err *api_document_images(struct api_call *c, json_t *list, const struct catalog_manifest *m,
+				const struct oci_document *doc, const struct oci_platform *platform)
 {
-	struct oci_document doc;
-	bool found;
 	size_t n = 0;
-	own(arena) m = arena_open(OCI_DOCUMENT_ARENA_BYTES + 4096);
-	TRY(read_document(c, m, &tag->digest, str_of(tag->media_type), &found, &doc));
-	if (!found)
+	switch (doc->kind) {
+	case OCI_DOCUMENT_MANIFEST:
+		json_array_append_new(list, image_json(platform, &m->digest, m->size, doc));
 		return NULL;
-	switch (doc.kind) {
-	case OCI_DOCUMENT_MANIFEST: {
-		struct oci_platform p = platform_of(c, &doc);
-		json_array_append_new(list, image_json(&p, &tag->digest, tag->size, &doc));
-		return NULL;
-	}
 	case OCI_DOCUMENT_INDEX:
-		for (size_t i = 0; i < doc.n_manifests; i++)
-			if (is_image(&doc.manifests[i]))
-				TRY(add_child(c, list, &doc.manifests[i], n++ < MOST_CHILDREN));
+		for (size_t i = 0; i < doc->n_manifests; i++)
+			if (is_image(&doc->manifests[i]))
+				TRY(add_child(c, list, &doc->manifests[i], n++ < MOST_CHILDREN));
 		return NULL;
 	}
 	abort();
 }
 
+static struct err *add_images(struct api_call *c, json_t *list, const struct catalog_manifest *tag)
+{
+	struct oci_document doc;
+	struct oci_platform p = { .os = "" };
+	bool found;
+	own(arena) m = arena_open(OCI_DOCUMENT_ARENA_BYTES + 4096);
+	TRY(read_document(c, m, &tag->digest, str_of(tag->media_type), &found, &doc));
+	if (!found)
+		return NULL;
+	if (doc.kind == OCI_DOCUMENT_MANIFEST)
+		p = platform_of(c, &doc);
+	return api_document_images(c, list, tag, &doc, &p);
+}
+
 static struct err *tag_json(struct api_call *c, const struct catalog_tag *t, json_t **out)
 {
 	own_json images = json_array();
-	TRY(api_tag_images(c, images, &t->manifest));
+	TRY(add_images(c, images, &t->manifest));
 	json_t *j = json_object();
 	json_object_set_new(j, "name", json_string(t->name));
 	json_object_set_new(j, "digest", json_string(oci_digest_text(&t->manifest.digest).s));

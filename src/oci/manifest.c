@@ -24,6 +24,11 @@ bool oci_is_manifest_type(struct str t)
 	return str_eq(t, STR(OCI_TYPE_MANIFEST)) || str_eq(t, STR(DOCKER_TYPE_MANIFEST));
 }
 
+bool oci_is_config_type(struct str t)
+{
+	return str_eq(t, STR(OCI_TYPE_CONFIG)) || str_eq(t, STR(DOCKER_TYPE_CONFIG));
+}
+
 static bool is_schema1_type(struct str t)
 {
 	return str_eq(t, STR("application/vnd.docker.distribution.manifest.v1+json")) ||

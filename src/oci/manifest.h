@@ -66,6 +66,7 @@ struct err *oci_document_parse(struct arena *a, struct str body, struct str medi
 			       struct oci_document *out);
 bool oci_is_index_type(struct str media_type);    /* OCI index or Docker list */
 bool oci_is_manifest_type(struct str media_type); /* OCI or Docker image manifest */
+bool oci_is_config_type(struct str media_type);   /* OCI or Docker image configuration */
 bool oci_is_layer_type(
 	struct str media_type); /* any tar layer, gzip, zstd or plain; foreign ones too */
 
