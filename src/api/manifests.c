@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "oci/config.h"
-#include "oci/reference.h"
 
 struct view {
 	struct api_call *c;
@@ -18,17 +17,10 @@ struct view {
 
 static struct err *find(struct view *v, const struct catalog_image_repository *r)
 {
-	struct catalog *catalog = v->c->api->o.catalog;
-	struct str reference = v->c->params[1], name = str_of(r->full_name);
-	struct oci_digest d;
-	bool found = false;
-	if (str_chr(reference, ':') < 0) {
-		if (oci_tag_ok(reference))
-			TRY(catalog_tag_get(catalog, name, reference, &found, &v->m));
-	} else {
-		TRY(oci_digest_parse(reference, &d));
-		TRY(catalog_manifest_get(catalog, name, &d, &found, &v->m));
-	}
+	struct str reference = v->c->params[1];
+	bool found;
+	TRY(catalog_reference_get(v->c->api->o.catalog, str_of(r->full_name), reference, &found,
+				  &v->m));
 	return found ? NULL
 		     : err_coded(ERR_NOT_FOUND, "NOT_FOUND", NULL, "%s has no manifest " STR_FMT,
 				 r->full_name, STR_ARG(str_first(reference, 200)));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "oci/reference.h"
 
 bool catalog_see_row(void *arg, struct db_row *r)
 {
@@ -135,6 +136,18 @@ struct err *catalog_manifest_get(struct catalog *c, struct str repository,
 			    "SELECT digest, media_type, size FROM manifest"
 			    " WHERE repository = $1 AND digest = $2",
 			    repository, str_of(oci_digest_text(d).s), found, m);
+}
+
+struct err *catalog_reference_get(struct catalog *c, struct str repository, struct str reference,
+				  bool *found, struct catalog_manifest *m)
+{
+	struct oci_digest d;
+	*found = false;
+	if (str_chr(reference, ':') < 0)
+		return oci_tag_ok(reference) ? catalog_tag_get(c, repository, reference, found, m)
+					     : NULL;
+	TRY(oci_digest_parse(reference, &d));
+	return catalog_manifest_get(c, repository, &d, found, m);
 }
 
 struct names {

@@ -57,6 +57,9 @@ struct err *catalog_tag_get(struct catalog *c, struct str repository, struct str
 struct err *catalog_manifest_get(struct catalog *c, struct str repository,
 				 const struct oci_digest *d, bool *found,
 				 struct catalog_manifest *m);
+/* By a tag or a digest; what is no tag is not found. ERR_INVALID for a broken digest. */
+struct err *catalog_reference_get(struct catalog *c, struct str repository, struct str reference,
+				  bool *found, struct catalog_manifest *m);
 /* Tags in bytewise order behind `last`, at most `n`. */
 struct err *catalog_tag_list(struct catalog *c, struct arena *a, struct str repository,
 			     struct str last, size_t n, const char ***tags, size_t *n_tags);

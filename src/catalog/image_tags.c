@@ -98,11 +98,11 @@ static bool see_tag(void *arg, struct db_row *r)
 	return true;
 }
 
-#define SELECT_TAGS                                                                 \
+#define SELECT_ROWS                                                                 \
 	"SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns" \
 	" FROM tag t JOIN manifest m ON m.repository = t.repository"                \
-	" AND m.digest = t.digest WHERE t.repository = $1"                          \
-	" AND ($2 = '' OR REPLACE(t.name, $2, '') <> t.name)"
+	" AND m.digest = t.digest WHERE t.repository = $1"
+#define SELECT_TAGS SELECT_ROWS " AND ($2 = '' OR REPLACE(t.name, $2, '') <> t.name)"
 
 struct err *catalog_image_tags(struct catalog *c, struct arena *m, struct str full_name,
 			       const struct catalog_tag_query *q, struct catalog_tag **out,
@@ -134,12 +134,8 @@ struct err *catalog_image_tag_get(struct catalog *c, struct arena *m, struct str
 				  struct str tag, bool *found, struct catalog_tag *out)
 {
 	struct rows rows = { .m = m };
-	struct err *e =
-		db_query(c->db,
-			 "SELECT t.name, t.digest, m.media_type, m.size, t.created_ns, t.updated_ns"
-			 " FROM tag t JOIN manifest m ON m.repository = t.repository"
-			 " AND m.digest = t.digest WHERE t.repository = $1 AND t.name = $2",
-			 DB_PARAMS(db_text(full_name), db_text(tag)), see_tag, &rows);
+	struct err *e = db_query(c->db, SELECT_ROWS " AND t.name = $2",
+				 DB_PARAMS(db_text(full_name), db_text(tag)), see_tag, &rows);
 	err_keep(&e, rows.e);
 	*found = !e && rows.n > 0;
 	if (*found)
@@ -156,34 +152,20 @@ static struct err *no_such(struct str full_name, struct str from)
 			 STR_ARG(full_name), STR_ARG(str_first(from, 200)));
 }
 
-static struct err *find(struct catalog *c, struct str full_name, struct str from,
-			struct catalog_manifest *m)
-{
-	bool found;
-	struct oci_digest d;
-	if (str_chr(from, ':') < 0) {
-		TRY(catalog_tag_get(c, full_name, from, &found, m));
-	} else {
-		struct err *e = oci_digest_parse(from, &d);
-		if (e)
-			return e;
-		TRY(catalog_manifest_get(c, full_name, &d, &found, m));
-	}
-	return found ? NULL : no_such(full_name, from);
-}
-
 /* The manifest may go between the look and the transaction: then the foreign key says so. */
 struct err *catalog_image_retag(struct catalog *c, struct str full_name, struct str from,
 				struct str to)
 {
 	struct catalog_manifest m;
 	own(db_tx) tx = NULL;
-	bool changed = false;
+	bool found, changed = false;
 	if (!oci_tag_ok(to))
 		return err_coded(ERR_INVALID, "TAG_INVALID",
 				 "Take letters, digits, \"_\", \".\" and \"-\", at most 128.",
 				 "\"" STR_FMT "\" is not a tag", STR_ARG(str_first(to, 200)));
-	TRY(find(c, full_name, from, &m));
+	TRY(catalog_reference_get(c, full_name, from, &found, &m));
+	if (!found)
+		return no_such(full_name, from);
 	TRY(db_tx_begin(c->db, &tx));
 	TRY(catalog_tag_set(tx, full_name, to, &m.digest, time_now_unix_ns(), &changed));
 	return catalog_commit(c, tx, changed);

@@ -19,18 +19,6 @@ static struct err *unknown(struct registry_call *c, struct http_reply **out)
 	return NULL;
 }
 
-static struct err *find(struct registry_call *c, bool *found, struct catalog_manifest *m)
-{
-	struct oci_digest d;
-	*found = false;
-	if (str_chr(c->reference, ':') < 0)
-		return oci_tag_ok(c->reference) ? catalog_tag_get(c->server->catalog, c->repository,
-								  c->reference, found, m)
-						: NULL;
-	TRY(oci_digest_parse(c->reference, &d));
-	return catalog_manifest_get(c->server->catalog, c->repository, &d, found, m);
-}
-
 struct answer {
 	struct http_reply *reply;
 	struct oci_digest_text etag; /* "" when there is no manifest */
@@ -41,7 +29,7 @@ static struct err *read_manifest(struct registry_call *c, struct answer *a)
 {
 	bool found;
 	struct catalog_manifest m;
-	TRY(find(c, &found, &m));
+	TRY(catalog_reference_get(c->server->catalog, c->repository, c->reference, &found, &m));
 	if (!found)
 		return unknown(c, &a->reply);
 	char *body;
