@@ -280,7 +280,8 @@ static struct err *look_once(struct pipeline *p, const char *source_id, int64_t 
 	compare(k);
 	if (k->n_changed) {
 		TRY(load_targets(k));
-		TRY(pipeline_told_load(p, a, source_id, &k->told));
+		if (!k->own) /* its pusher is known, and nobody delivers anything */
+			TRY(pipeline_told_load(p, a, source_id, &k->told));
 	}
 	TRY(plan(k));
 	TRY(store_and_tell(k));
