@@ -46,7 +46,8 @@ struct copy_job {
 	struct copy_request request;
 	struct copy_facts *facts;
 	struct sha256_sum content;
-	struct source_prints prints; /* of what it takes from the context */
+	const struct exec_match **matches; /* in the arena; of what it takes from the context */
+	size_t n_matches;
 };
 
 static void job_free(struct copy_job *j)
@@ -56,7 +57,6 @@ static void job_free(struct copy_job *j)
 	fd_close_own(&j->p.below_fd);
 	source_tree_free(j->tree);
 	fd_close_own(&j->tree_fd);
-	free(j->prints.v);
 	arena_free(j->a);
 	free(j);
 }
@@ -181,10 +181,7 @@ static struct err *add_source(struct exec *x, struct copy_job *j, struct source_
 		v = m->v;
 		digests = m->digests;
 		n = m->n;
-		for (size_t i = 0; i < m->prints.n; i++) {
-			mem_reserve_one(j->prints.v, j->prints.n, j->prints.cap);
-			j->prints.v[j->prints.n++] = m->prints.v[i];
-		}
+		j->matches[j->n_matches++] = m;
 	} else {
 		TRY(match_and_hash(x, j->tree, j->a, source, g->copy.keep_owner, &v, &digests, &n,
 				   NULL));
@@ -223,6 +220,7 @@ static struct err *collect(struct exec *x, struct copy_job *j)
 	struct err *e = NULL;
 	if (g->copy.n_sources)
 		TRY(open_tree(x, j));
+	j->matches = arena_new_array(j->a, g->copy.n_sources, const struct exec_match *);
 	sha256_init(&l.h);
 	for (size_t i = 0; i < g->copy.n_sources && !e; i++)
 		e = add_source(x, j, &l, g->copy.sources[i]);
@@ -411,6 +409,22 @@ static struct err *nothing_made(struct exec *x, struct exec_step *s)
 	return NULL;
 }
 
+/* All that it takes from the context; nothing when nobody asks for reasons. */
+static void explain_miss(struct exec *x, struct exec_step *s, const struct copy_job *j)
+{
+	struct source_prints all = { .n = 0 };
+	for (size_t i = 0; i < j->n_matches; i++) {
+		const struct source_prints *p = &j->matches[i]->prints;
+		for (size_t k = 0; k < p->n; k++) {
+			mem_reserve_one(all.v, all.n, all.cap);
+			all.v[all.n++] = p->v[k];
+		}
+	}
+	if (all.n)
+		exec_why_copied(x, s, all.v, all.n);
+	free(all.v);
+}
+
 struct err *exec_copy_step(struct exec *x, struct exec_step *s)
 {
 	const struct graph_step *g = s->g;
@@ -430,8 +444,7 @@ struct err *exec_copy_step(struct exec *x, struct exec_step *s)
 		TRY(exec_cache_get(x, &s->key, &s->cached, &s->layer));
 	if (s->cached)
 		return NULL;
-	if (j->prints.n)
-		exec_why_copied(x, s, j->prints.v, j->prints.n);
+	explain_miss(x, s, j);
 	exec_started(x, g);
 	if (!j->request.n_sources) /* a pattern that matched nothing: not even the destination is
 				      made */
