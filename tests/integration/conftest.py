@@ -227,6 +227,17 @@ def context(tmp_path):
     return make
 
 
+def http_request(host, method, path, body=None, headers=None, timeout=60 * SLOW):
+    """One request on a connection of its own."""
+    c = http.client.HTTPConnection(host, timeout=timeout)
+    try:
+        c.request(method, path, body, headers or {})
+        r = c.getresponse()
+        return types.SimpleNamespace(status=r.status, headers=r.headers, body=r.read())
+    finally:
+        c.close()
+
+
 class Registry:
     """A running `kiln serve`."""
 
@@ -247,13 +258,7 @@ class Registry:
         self.drain.start()
 
     def request(self, method, path, body=None, headers=None):
-        c = http.client.HTTPConnection(self.host, timeout=30)
-        try:
-            c.request(method, path, body, headers or {})
-            r = c.getresponse()
-            return types.SimpleNamespace(status=r.status, headers=r.headers, body=r.read())
-        finally:
-            c.close()
+        return http_request(self.host, method, path, body, headers, timeout=30)
 
     def close(self):
         """Ends it as its user would; returns the exit code."""

@@ -2,16 +2,14 @@
 import base64
 import contextlib
 import gzip
-import http.client
 import json
 import re
 import socket
-import types
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from conftest import SLOW, Registry
+from conftest import SLOW, Registry, http_request
 from nginx import Nginx
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
@@ -20,13 +18,7 @@ YEAR = "public, max-age=31536000, immutable"
 
 
 def ask(host, path, method="GET", headers=None, body=None):
-    c = http.client.HTTPConnection(host, timeout=60 * SLOW)
-    try:
-        c.request(method, path, body, headers or {})
-        r = c.getresponse()
-        return types.SimpleNamespace(status=r.status, headers=r.headers, body=r.read())
-    finally:
-        c.close()
+    return http_request(host, method, path, body, headers)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Builds that fail before their first step: the record says why with a code and a remedy, wherever the failure was."""
+import contextlib
 import json
+import types
 
 import pytest
 
@@ -59,6 +61,17 @@ def pushed(service, tree, source, commit_of="main"):
     return b["id"]
 
 
+@contextlib.contextmanager
+def queued(service, tmp_path, commit_of="main", login=None):
+    """A remote, a tree that pushes to it, a source at it, and the id of a build that is queued."""
+    with GitHttp(tmp_path / "srv", login=login) as remote:
+        tree = remote.tree("app", {"Dockerfile": ONE})
+        credential = {"credential": "password", "username": login[0], "secret": login[1]} if login else {}
+        source = Source(service, remote.url("app"), **credential)
+        source.look()
+        yield types.SimpleNamespace(remote=remote, tree=tree, source=source, id=pushed(service, tree, source, commit_of))
+
+
 def forget(tree):
     """The remote has only what its refs reach."""
     run(["git", "-C", tree.bare, "reflog", "expire", "--expire=now", "--all"])
@@ -67,73 +80,50 @@ def forget(tree):
 
 @pytest.mark.parametrize("how", ["deleted", "overwritten"])
 def test_a_branch_that_is_gone_before_the_build_starts(queue, tmp_path, how):
-    with GitHttp(tmp_path / "srv") as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"))
-        source.look()
-        id = pushed(queue, tree, source, "topic")
-        tree("reset", "-q", "--hard", "HEAD^")
-        tree.commit({"y": "1"})
-        tree.push(":topic" if how == "deleted" else "+HEAD:topic")
-        forget(tree)
+    with queued(queue, tmp_path, "topic") as q:
+        q.tree("reset", "-q", "--hard", "HEAD^")
+        q.tree.commit({"y": "1"})
+        q.tree.push(":topic" if how == "deleted" else "+HEAD:topic")
+        forget(q.tree)
         build(queue)
-        b = failed(queue, id, "SRC_REF_GONE", "couldn't find remote ref" if how == "deleted" else "does not have commit")
+        b = failed(queue, q.id, "SRC_REF_GONE", "couldn't find remote ref" if how == "deleted" else "does not have commit")
         assert "Push again" in b["error"]["remedy"]
 
 
 def test_a_credential_that_is_no_longer_taken(queue, tmp_path):
-    with GitHttp(tmp_path / "srv", login=("mina", "s3cret")) as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"), credential="password", username="mina", secret="s3cret")
-        source.look()
-        id = pushed(queue, tree, source)
-        remote.login = ("mina", "another")
+    with queued(queue, tmp_path, login=("mina", "s3cret")) as q:
+        q.remote.login = ("mina", "another")
         build(queue)
-        b = failed(queue, id, "SRC_AUTH", "the remote wants another login")
-        assert "credential" in b["error"]["remedy"] and "s3cret" not in json.dumps(b) + queue.text(id)
+        b = failed(queue, q.id, "SRC_AUTH", "the remote wants another login")
+        assert "credential" in b["error"]["remedy"] and "s3cret" not in json.dumps(b) + queue.text(q.id)
 
 
 def test_an_address_that_is_closed_again(queue, tmp_path):
-    with GitHttp(tmp_path / "srv") as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"))
-        source.look()
-        id = pushed(queue, tree, source)
-        queue.ok("PATCH", f"/api/v1/sources/{source.id}", {"allowPrivate": False})
+    with queued(queue, tmp_path) as q:
+        queue.ok("PATCH", f"/api/v1/sources/{q.source.id}", {"allowPrivate": False})
         build(queue)
-        failed(queue, id, "SRC_ADDRESS", "private network")
+        failed(queue, q.id, "SRC_ADDRESS", "private network")
 
 
 def test_a_remote_that_is_gone(queue, tmp_path):
-    with GitHttp(tmp_path / "srv") as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"))
-        source.look()
-        id = pushed(queue, tree, source)
-        build(queue, lambda: run(["mv", tree.bare, tree.bare.with_name("other.git")]))
-        failed(queue, id, "SRC_NOT_FOUND", "not found")
+    with queued(queue, tmp_path) as q:
+        build(queue, lambda: run(["mv", q.tree.bare, q.tree.bare.with_name("other.git")]))
+        failed(queue, q.id, "SRC_NOT_FOUND", "not found")
 
 
 def test_a_remote_that_does_not_answer(queue, tmp_path):
-    with GitHttp(tmp_path / "srv") as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"))
-        source.look()
-        id = pushed(queue, tree, source)
+    with queued(queue, tmp_path) as q:
+        id = q.id
     build(queue)
     failed(queue, id, "SRC_UNREACHABLE", "127.0.0.1")
 
 
 def test_a_source_that_was_deleted(queue, tmp_path):
-    with GitHttp(tmp_path / "srv") as remote:
-        tree = remote.tree("app", {"Dockerfile": ONE})
-        source = Source(queue, remote.url("app"))
-        source.look()
-        id = pushed(queue, tree, source)
-        queue.ok("DELETE", f"/api/v1/repositories/{source.full.replace('/', '%2F')}/source")
-        queue.ok("DELETE", f"/api/v1/sources/{source.id}")
+    with queued(queue, tmp_path) as q:
+        queue.ok("DELETE", f"/api/v1/repositories/{q.source.full.replace('/', '%2F')}/source")
+        queue.ok("DELETE", f"/api/v1/sources/{q.source.id}")
         build(queue)
-        failed(queue, id, "SRC_GONE", "was deleted")
+        failed(queue, q.id, "SRC_GONE", "was deleted")
 
 
 @pytest.mark.parametrize("rule, code, says", [

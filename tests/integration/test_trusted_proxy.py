@@ -1,12 +1,11 @@
 """Behind a real nginx: whose failed logins are counted, and whose address stands in sessions and in the audit log."""
 import base64
 import contextlib
-import http.client
 import json
-import types
 
-from conftest import SLOW, Service
+from conftest import Service
 from nginx import Nginx
+from test_registry_auth import send
 
 NGINX = "location / {{ proxy_pass http://{host}; {more} }}"
 ADD = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
@@ -24,19 +23,8 @@ def serving(path, *options):
 
 def ask(host, path, method="GET", headers=None, body=None, source="127.0.0.1"):
     """One request from an address of this machine."""
-    c = http.client.HTTPConnection(host, timeout=60 * SLOW, source_address=(source, 0))
-    try:
-        c.putrequest(method, path)
-        for name, value in headers or []:
-            c.putheader(name, value)
-        if body is not None:
-            c.putheader("Content-Length", str(len(body)))
-            c.putheader("Content-Type", "application/json")
-        c.endheaders(body)
-        r = c.getresponse()
-        return types.SimpleNamespace(status=r.status, headers=r.headers, body=r.read())
-    finally:
-        c.close()
+    kind = [] if body is None else [("Content-Type", "application/json")]
+    return send(host, method, path, [*(headers or []), *kind], body, source)
 
 
 def seen_as(service, host, source, *headers):
