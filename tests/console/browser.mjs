@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { LIMIT_MS } from "./check.mjs";
+import { expectEqual, LIMIT_MS } from "./check.mjs";
 
 const ROOT = join(dirname(new URL(import.meta.url).pathname), "../..");
 
@@ -68,6 +68,16 @@ export async function settled(page) {
   await page.waitForLoadState("networkidle");
   await page.locator("h1").first().waitFor();
   await page.locator(".ant-skeleton").first().waitFor({ state: "detached" });
+}
+
+/** Whatever page it is: a screenshot, nothing wider than the screen, axe-core, no fault. */
+export async function look(browser, page, name) {
+  await settled(page);
+  await page.screenshot({ path: join(browser.shots, `${name}.png`), fullPage: true });
+  const { width } = page.viewportSize();
+  expectEqual(await page.evaluate(() => document.documentElement.scrollWidth), width, "the page's width");
+  expectEqual(await axe(page, browser.axePath), [], "axe-core");
+  expectEqual(page.faults, [], "faults");
 }
 
 export async function axe(page, path) {

@@ -1,6 +1,5 @@
 // The page of a build: why it failed, retry, timeline, Dockerfile, result; axe-core in both themes and languages; cancel.
-import { join } from "node:path";
-import { axe, settled } from "./browser.mjs";
+import { look } from "./browser.mjs";
 import { Gate, pathOf, start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -22,12 +21,7 @@ async function looks(browser, server, state, build) {
         await check(`build page: ${view} ${theme} ${language} ${width}`, async () => {
           await page.goto(server.url + pathOf("builds/broken", build, `?view=${view}`));
           await page.locator(".build-views").waitFor();
-          await settled(page);
-          await page.screenshot({ path: join(browser.shots, `build-${view}-${theme}-${language}-${width}.png`), fullPage: true });
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-          expect(wide <= width, `the page is ${wide} pixels wide`);
-          expectEqual(await axe(page, browser.axePath), [], "axe-core");
-          expectEqual(page.faults, [], "faults");
+          await look(browser, page, `build-${view}-${theme}-${language}-${width}`);
         });
       }
       await page.context().close();

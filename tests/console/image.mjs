@@ -1,8 +1,7 @@
 // The list of versions and the page of one: an index that shares layers, an artifact, texts that would be markup elsewhere.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { axe, settled } from "./browser.mjs";
+import { look } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -179,12 +178,7 @@ async function looks(browser, server, state, child) {
         const full = `${name}-${width}-${theme}-${language}`;
         await check(`page ${full}`, async () => {
           await page.goto(`${server.url}${AT}/${path}`);
-          await settled(page);
-          await page.screenshot({ path: join(browser.shots, `${full}.png`), fullPage: true });
-          expectEqual(await axe(page, browser.axePath), [], "axe-core");
-          const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-          expect(wide <= width, `the page is ${wide} wide`);
-          expectEqual(page.faults, [], "faults");
+          await look(browser, page, full);
         });
       }
       await page.context().close();

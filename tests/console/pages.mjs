@@ -1,7 +1,6 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
-import { join } from "node:path";
-import { check, expectEqual } from "./check.mjs";
-import { axe, settled } from "./browser.mjs";
+import { check } from "./check.mjs";
+import { look, settled } from "./browser.mjs";
 import { AT, signIn } from "./flow.mjs";
 
 const PAGES = {
@@ -32,15 +31,6 @@ const WIDTHS = {
   dark: { en: [320, 1280], zh: [390, 1280] },
 };
 
-async function look(browser, page, name, width) {
-  await settled(page);
-  await page.screenshot({ path: join(browser.shots, `${name}.png`), fullPage: true });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  expectEqual(wide > width ? wide : width, width, "the page's width");
-  expectEqual(await axe(page, browser.axePath), [], "axe-core");
-  expectEqual(page.faults, [], "faults");
-}
-
 async function variant(browser, server, state, theme, language, width) {
   const page = await browser.page({ width, theme, language, state });
   await page.addInitScript((draft) => sessionStorage.setItem("kiln.create", draft), JSON.stringify(DRAFT));
@@ -49,7 +39,7 @@ async function variant(browser, server, state, theme, language, width) {
     await check(`page ${full}`, async () => {
       page.faults.length = 0;
       await page.goto(server.url + path);
-      await look(browser, page, full, width);
+      await look(browser, page, full);
     });
   }
   await page.context().close();
@@ -64,7 +54,7 @@ async function overlays(browser, server, state, theme) {
       await settled(page);
       await page.keyboard.press(key);
       await page.getByRole("dialog").waitFor();
-      await look(browser, page, `overlay-${key === "/" ? "search" : "keys"}-${theme}`, 1280);
+      await look(browser, page, `overlay-${key === "/" ? "search" : "keys"}-${theme}`);
     });
   }
   await check(`overlay navigation ${theme}`, async () => {
@@ -72,7 +62,7 @@ async function overlays(browser, server, state, theme) {
     await page.goto(`${server.url}/repositories`);
     await page.getByRole("button", { name: "Open navigation" }).click();
     await page.getByRole("dialog").waitFor();
-    await look(browser, page, `overlay-navigation-${theme}`, 390);
+    await look(browser, page, `overlay-navigation-${theme}`);
   });
   await page.context().close();
 }
@@ -89,7 +79,7 @@ export async function pages(browser, server) {
       const signed = await browser.page({ theme, language });
       await check(`page sign-in-${theme}-${language}`, async () => {
         await signed.goto(server.url);
-        await look(browser, signed, `sign-in-${theme}-${language}`, 1280);
+        await look(browser, signed, `sign-in-${theme}-${language}`);
       });
       await signed.context().close();
       for (const width of WIDTHS[theme][language]) {

@@ -1,6 +1,5 @@
 // Code sources by mouse: made, its connection tested, a delivery and its replay; a token for a worker and one of one's own.
-import { join } from "node:path";
-import { axe, settled } from "./browser.mjs";
+import { look } from "./browser.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -37,11 +36,7 @@ async function looks(browser, server, state, path, name) {
       await check(`${name} ${theme} ${language} ${width}`, async () => {
         const page = await browser.page({ width, theme, language, state });
         await page.goto(server.url + path);
-        await settled(page);
-        await page.screenshot({ path: join(browser.shots, `${name}-${theme}-${language}-${width}.png`), fullPage: true });
-        expectEqual(await page.evaluate(() => document.documentElement.scrollWidth), width, "the page's width");
-        expectEqual(await axe(page, browser.axePath), [], "axe-core");
-        expectEqual(page.faults, [], "faults");
+        await look(browser, page, `${name}-${theme}-${language}-${width}`);
         await page.context().close();
       });
     }
