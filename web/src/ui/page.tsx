@@ -66,9 +66,9 @@ export function Section({ title, actions, children }: { title: string; actions?:
 }
 
 /** Names and values, side by side where there is room. */
-export function Facts({ items }: { items: Array<[string, ReactNode]> }) {
+export function Facts({ items, className = "facts" }: { items: Array<[string, ReactNode]>; className?: string }) {
   return (
-    <dl className="facts">
+    <dl className={className}>
       {items.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -6,6 +6,7 @@ import { versionUrl } from "../../urls";
 import { Facts, Section } from "../../ui/page";
 import { Nothing } from "../../ui/states";
 import { Command, Digest, Size, StatePill } from "../../ui/values";
+import { KeyTable } from "./KeyTable";
 import { shortPlatform } from "./model";
 import { useBuildText } from "./text";
 
@@ -55,37 +56,23 @@ function Published({ build, repository }: { build: Build; repository: string }) 
 function Images({ jobs, steps }: { jobs: BuildJob[]; steps: BuildStep[] }) {
   const t = useBuildText();
   return (
-    <div className="table-box" role="group" aria-label={t("build.images")} tabIndex={0}>
-      <table className="keys">
-        <caption className="visually-hidden">{t("build.images")}</caption>
-        <thead>
-          <tr>
-            {(["platforms", "state", "manifest", "own", "shared"] as const).map((name) => (
-              <th key={name} scope="col">
-                {t(`build.column.${name}`)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map((job) => (
-            <tr key={job.platform}>
-              <td>{job.platform}</td>
-              <td>
-                <StatePill state={job.state} />
-              </td>
-              <td>{job.digest ? <Digest digest={job.digest} /> : "–"}</td>
-              <td>
-                <Size bytes={sum(layersOf(steps).filter((l) => l.platforms.length === 1 && l.platforms[0] === job.platform))} />
-              </td>
-              <td>
-                <Size bytes={sum(layersOf(steps).filter((l) => l.platforms.length > 1 && l.platforms.includes(job.platform)))} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <KeyTable caption={t("build.images")} columns={["platforms", "state", "manifest", "own", "shared"]}>
+      {jobs.map((job) => (
+        <tr key={job.platform}>
+          <td>{job.platform}</td>
+          <td>
+            <StatePill state={job.state} />
+          </td>
+          <td>{job.digest ? <Digest digest={job.digest} /> : "–"}</td>
+          <td>
+            <Size bytes={sum(layersOf(steps).filter((l) => l.platforms.length === 1 && l.platforms[0] === job.platform))} />
+          </td>
+          <td>
+            <Size bytes={sum(layersOf(steps).filter((l) => l.platforms.length > 1 && l.platforms.includes(job.platform)))} />
+          </td>
+        </tr>
+      ))}
+    </KeyTable>
   );
 }
 
@@ -118,36 +105,22 @@ function Layers({ steps, total }: { steps: BuildStep[]; total: number }) {
   const most = Math.max(1, ...layers.map((l) => l.size));
   if (!layers.length) return <p className="quiet">{t("build.noLayers")}</p>;
   return (
-    <div className="table-box" role="group" aria-label={t("build.layers")} tabIndex={0}>
-      <table className="keys">
-        <caption className="visually-hidden">{t("build.layers")}</caption>
-        <thead>
-          <tr>
-            {(["instruction", "size", "digest", "platforms", "cache"] as const).map((name) => (
-              <th key={name} scope="col">
-                {t(`build.column.${name}`)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {layers.map((l) => (
-            <tr key={l.digest}>
-              <td>
-                <code className="layer-text">{l.text}</code>
-              </td>
-              <td>
-                <Size bytes={l.size} /> <meter className="layer-size" min={0} max={most} value={l.size} aria-label={t("build.column.size")} />
-              </td>
-              <td>
-                <Digest digest={l.digest} />
-              </td>
-              <td>{l.platforms.length === total && total > 1 ? t("build.sharedByAll") : l.platforms.map(shortPlatform).join(", ")}</td>
-              <td>{l.isNew ? t("build.new") : c("common.state.cached")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <KeyTable caption={t("build.layers")} columns={["instruction", "size", "digest", "platforms", "cache"]}>
+      {layers.map((l) => (
+        <tr key={l.digest}>
+          <td>
+            <code className="layer-text">{l.text}</code>
+          </td>
+          <td>
+            <Size bytes={l.size} /> <meter className="layer-size" min={0} max={most} value={l.size} aria-label={t("build.column.size")} />
+          </td>
+          <td>
+            <Digest digest={l.digest} />
+          </td>
+          <td>{l.platforms.length === total && total > 1 ? t("build.sharedByAll") : l.platforms.map(shortPlatform).join(", ")}</td>
+          <td>{l.isNew ? t("build.new") : c("common.state.cached")}</td>
+        </tr>
+      ))}
+    </KeyTable>
   );
 }

@@ -5,8 +5,10 @@ import { useCommon } from "../../i18n/common";
 import * as format from "../../i18n/format";
 import { usePrefs } from "../../prefs";
 import { useNow } from "../../ui/clock";
+import { Facts } from "../../ui/page";
 import { Nothing } from "../../ui/states";
 import { Duration, StatePill } from "../../ui/values";
+import { KeyTable } from "./KeyTable";
 import { reasonText } from "./LogTab";
 import { criticalPath, isOver, type Lane, lanesOf, shortPlatform, type Span, spansOf, ticksOf, totalsOf } from "./model";
 import { useBuildText } from "./text";
@@ -50,16 +52,7 @@ function Totals({ spans, steps }: { spans: Span[]; steps: BuildStep[] }) {
     [t("build.total.cache"), t("build.total.of", { n: sum.cached, total: sum.steps })],
     [t("build.total.parallel"), sum.realMs ? `${(sum.sumMs / sum.realMs).toFixed(1)}×` : "–"],
   ];
-  return (
-    <dl className="totals">
-      {items.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts className="totals" items={items} />;
 }
 
 function Legend() {
@@ -253,42 +246,28 @@ function Table({ steps, show }: { steps: BuildStep[]; show: (step: number) => vo
   return (
     <details>
       <summary>{t("build.asTable")}</summary>
-      <div className="table-box" role="group" aria-label={t("build.asTable")} tabIndex={0}>
-        <table className="keys">
-          <caption className="visually-hidden">{t("build.asTable")}</caption>
-          <thead>
-            <tr>
-              {(["step", "instruction", "platforms", "state", "time", "cache"] as const).map((name) => (
-                <th key={name} scope="col">
-                  {t(`build.column.${name}`)}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {steps.map((s) => (
-              <tr key={s.step}>
-                <td>
-                  <button type="button" className="link" onClick={() => show(s.step)}>
-                    #{s.step}
-                  </button>
-                </td>
-                <td>
-                  <code>{s.text}</code>
-                </td>
-                <td>{s.platforms.map(shortPlatform).join(", ")}</td>
-                <td>
-                  <StatePill state={s.state} />
-                </td>
-                <td>
-                  <Duration from={s.startedAt} to={s.endedAt} />
-                </td>
-                <td>{s.cacheReason ? reasonText(t, s.cacheReason) : "–"}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <KeyTable caption={t("build.asTable")} columns={["step", "instruction", "platforms", "state", "time", "cache"]}>
+        {steps.map((s) => (
+          <tr key={s.step}>
+            <td>
+              <button type="button" className="link" onClick={() => show(s.step)}>
+                #{s.step}
+              </button>
+            </td>
+            <td>
+              <code>{s.text}</code>
+            </td>
+            <td>{s.platforms.map(shortPlatform).join(", ")}</td>
+            <td>
+              <StatePill state={s.state} />
+            </td>
+            <td>
+              <Duration from={s.startedAt} to={s.endedAt} />
+            </td>
+            <td>{s.cacheReason ? reasonText(t, s.cacheReason) : "–"}</td>
+          </tr>
+        ))}
+      </KeyTable>
     </details>
   );
 }
