@@ -42,33 +42,40 @@ function Items({ items }: { items: Item[] }) {
   );
 }
 
-function InstanceNav() {
+/** The pages of the instance, in groups; only those that one may see. */
+export function usePlaces(): { instance: Item[]; repository: Item[]; administration: Item[] } {
   const t = useShell();
   const admin = useMe()?.admin;
+  return {
+    instance: [
+      { to: "/", text: t("shell.home"), icon: <HomeOutlined />, end: true },
+      { to: "/instances", text: t("shell.instances"), icon: <ClusterOutlined /> },
+    ],
+    repository: [
+      { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
+      { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
+    ],
+    administration: admin
+      ? [
+          { to: "/workers", text: t("shell.workers"), icon: <CloudServerOutlined /> },
+          { to: "/audit", text: t("shell.audit"), icon: <AuditOutlined /> },
+        ]
+      : [],
+  };
+}
+
+function InstanceNav() {
+  const t = useShell();
+  const places = usePlaces();
   return (
     <nav aria-label={t("shell.mainNav")} className="nav">
-      <Items
-        items={[
-          { to: "/", text: t("shell.home"), icon: <HomeOutlined />, end: true },
-          { to: "/instances", text: t("shell.instances"), icon: <ClusterOutlined /> },
-        ]}
-      />
+      <Items items={places.instance} />
       <h2>{t("shell.repository")}</h2>
-      <Items
-        items={[
-          { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
-          { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
-        ]}
-      />
-      {admin ? (
+      <Items items={places.repository} />
+      {places.administration.length > 0 ? (
         <>
           <h2>{t("shell.administration")}</h2>
-          <Items
-            items={[
-              { to: "/workers", text: t("shell.workers"), icon: <CloudServerOutlined /> },
-              { to: "/audit", text: t("shell.audit"), icon: <AuditOutlined /> },
-            ]}
-          />
+          <Items items={places.administration} />
         </>
       ) : null}
     </nav>

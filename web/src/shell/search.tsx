@@ -3,8 +3,8 @@ import { Input, Modal } from "antd";
 import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { useRepositories } from "../queries";
-import { useMe } from "../session";
 import { repositoryUrl } from "../urls";
+import { usePlaces } from "./nav";
 import { useShell } from "./text";
 
 interface Hit {
@@ -15,26 +15,15 @@ interface Hit {
 
 function useHits(q: string): Hit[] {
   const t = useShell();
-  const admin = useMe()?.admin;
+  const places = usePlaces();
   // The answer to what was typed before may still be here: Enter must not open what no longer matches.
   const has = (text: string) => text.toLowerCase().includes(q.toLowerCase());
   const found = (useRepositories({ q, limit: 8 }).data?.items ?? []).filter((r) => has(r.fullName));
-  const pages: Hit[] = [
-    { group: t("shell.searchPages"), text: t("shell.home"), to: "/" },
-    { group: t("shell.searchPages"), text: t("shell.instances"), to: "/instances" },
-    { group: t("shell.searchPages"), text: t("shell.repositories"), to: "/repositories" },
-    { group: t("shell.searchPages"), text: t("shell.sources"), to: "/sources" },
-    { group: t("shell.searchPages"), text: t("shell.accountPage"), to: "/account" },
-    ...(admin
-      ? [
-          { group: t("shell.searchPages"), text: t("shell.workers"), to: "/workers" },
-          { group: t("shell.searchPages"), text: t("shell.audit"), to: "/audit" },
-        ]
-      : []),
-  ];
+  const account = { text: t("shell.accountPage"), to: "/account" };
+  const pages = [...places.instance, ...places.repository, account, ...places.administration];
   return [
     ...found.map((r) => ({ group: t("shell.searchRepositories"), text: r.fullName, to: repositoryUrl(r.fullName) })),
-    ...pages.filter((page) => has(page.text)),
+    ...pages.filter((page) => has(page.text)).map(({ text, to }) => ({ group: t("shell.searchPages"), text, to })),
   ];
 }
 
