@@ -3,17 +3,32 @@
 
 #include <stdlib.h>
 
-static json_t *namespace_json(const struct catalog_namespace *n)
+/* `role` is the caller's in the whole of it: none for whom has one in a repository of it alone. */
+static struct err *namespace_json(struct api_call *c, const struct catalog_namespace *n,
+				  json_t **out)
 {
+	enum auth_role role;
+	TRY(auth_role_in(c->api->o.auth, &c->who, str_of(n->name), STR(""), &role));
 	json_t *j = json_object();
 	json_object_set_new(j, "id", json_string(n->id));
 	json_object_set_new(j, "name", json_string(n->name));
 	json_object_set_new(j, "autoCreate", json_boolean(n->auto_create));
 	json_object_set_new(j, "defaultType", json_string(api_type_name(n->default_public)));
 	json_object_set_new(j, "repositories", json_integer((json_int_t)n->n_repositories));
+	json_object_set_new(j, "role", api_str(role == AUTH_NONE ? NULL : auth_role_name(role)));
 	json_object_set_new(j, "createdAt", api_time(n->created_ns));
 	json_object_set_new(j, "updatedAt", api_time(n->updated_ns));
-	return j;
+	*out = j;
+	return NULL;
+}
+
+static struct err *answer_with(struct api_call *c, unsigned status,
+			       const struct catalog_namespace *n, struct http_reply **out)
+{
+	json_t *j;
+	TRY(namespace_json(c, n, &j));
+	*out = api_json(status, j);
+	return NULL;
 }
 
 static int by_name(const void *a, const void *b)
@@ -55,10 +70,14 @@ struct err *api_namespaces_list(struct api_call *c, struct http_reply **out)
 					   &n));
 	else
 		TRY(list_own(c, names, n_names, after, most + 1, &list, &n));
-	json_t *items = json_array();
-	for (size_t i = 0; i < n && i < most; i++)
-		json_array_append_new(items, namespace_json(&list[i]));
-	*out = api_page(items, n > most ? api_cursor(c, str_of(list[most - 1].name)) : NULL);
+	own_json items = json_array();
+	for (size_t i = 0; i < n && i < most; i++) {
+		json_t *j;
+		TRY(namespace_json(c, &list[i], &j));
+		json_array_append_new(items, j);
+	}
+	*out = api_page(json_incref(items),
+			n > most ? api_cursor(c, str_of(list[most - 1].name)) : NULL);
 	return NULL;
 }
 
@@ -77,8 +96,7 @@ struct err *api_namespaces_create(struct api_call *c, struct http_reply **out)
 	api_audit(c, "namespace.create", name,
 		  json_pack("{s:b, s:s}", "autoCreate", auto_create, "defaultType",
 			    api_type_name(is_public)));
-	*out = api_json(201, namespace_json(&n));
-	return NULL;
+	return answer_with(c, 201, &n, out);
 }
 
 static struct err *absent(struct str name)
@@ -105,8 +123,7 @@ struct err *api_namespaces_get(struct api_call *c, struct http_reply **out)
 {
 	struct catalog_namespace n;
 	TRY(get_seen(c, &n));
-	*out = api_json(200, namespace_json(&n));
-	return NULL;
+	return answer_with(c, 200, &n, out);
 }
 
 struct err *api_namespaces_update(struct api_call *c, struct http_reply **out)

@@ -41,6 +41,16 @@ static json_t *binding_json(const struct pipeline_binding *b)
 	return j;
 }
 
+/* The caller's; what may be seen without any is for all to see. */
+static struct err *role_json(struct api_call *c, const struct catalog_image_repository *r,
+			     json_t **out)
+{
+	enum auth_role role;
+	TRY(auth_role_in(c->api->o.auth, &c->who, str_of(r->namespace_), str_of(r->name), &role));
+	*out = json_string(auth_role_name(MAX(role, AUTH_VIEW)));
+	return NULL;
+}
+
 /* What it is built from is for who logged in. */
 static struct err *repository_json(struct api_call *c, const struct catalog_image_repository *r,
 				   json_t **out)
@@ -50,6 +60,8 @@ static struct err *repository_json(struct api_call *c, const struct catalog_imag
 	if (c->api->o.pipeline)
 		TRY(pipeline_binding_get(c->api->o.pipeline, c->arena, str_of(r->id), &bound, &b));
 	bool shown = bound && c->who.kind != AUTH_ANONYMOUS;
+	json_t *role;
+	TRY(role_json(c, r, &role));
 	json_t *j = json_object();
 	json_object_set_new(j, "id", json_string(r->id));
 	json_object_set_new(j, "namespace", json_string(r->namespace_));
@@ -60,6 +72,7 @@ static struct err *repository_json(struct api_call *c, const struct catalog_imag
 	json_object_set_new(j, "accelerated", json_boolean(r->accelerated));
 	json_object_set_new(j, "summary", json_string(r->summary));
 	json_object_set_new(j, "description", json_string(r->description));
+	json_object_set_new(j, "role", role);
 	json_object_set_new(j, "canBuild", json_boolean(bound));
 	json_object_set_new(j, "source", shown ? binding_json(&b) : json_null());
 	json_object_set_new(j, "createdAt", api_time(r->created_ns));

@@ -756,6 +756,10 @@ def test_what_each_role_may_do(service, world, where):
         has = lambda least: i >= ROLES.index(least) + 1
         acts = ACTS + (NAMESPACE_ACTS if where == "namespace" else [])
         assert {what: act(service, full, login) for _, what, act in acts} == {what: has(least) for least, what, _ in acts}, role
+        if role:  # and the API tells which it is
+            told = lambda path: service.api("GET", f"/api/v1/{path}", basic=login).json["role"]
+            assert told(f"repositories/{quote(full)}") == role
+            assert told(f"namespaces/{ns}") == (role if where == "namespace" else None)
         if where == "repository":  # it reaches no further
             assert not pull(service, f"{ns}/other", login) and not push(service, f"{ns}/other", login)
             assert not api("PUT", "/namespaces/NS/members/somebody", {"role": "view"})(service, full, login)
