@@ -7,10 +7,10 @@ export const NAME = "test/golang-test";
 export const AT = "/repositories/test/golang-test/-";
 const DOCKERFILE = "FROM alpine\nARG SLEEP=0\nRUN sleep $SLEEP && uname -m > /arch\nCMD [\"cat\", \"/arch\"]\n";
 
-export async function signIn(page, url, path = "/") {
+export async function signIn(page, url, path = "/", user = "admin", password = PASSWORD) {
   await page.goto(url + path);
-  await page.getByLabel("User").fill("admin");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("User").fill(user);
+  await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 

@@ -7,11 +7,12 @@ import { habits, limit } from "./habits.mjs";
 import { image } from "./image.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
+import { roles } from "./roles.mjs";
 import { Server } from "./server.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, sources, limit };
+const PARTS = { flow, habits, pages, image, log, build, roles, sources, limit };
 
 export async function main(kiln) {
   if (!kiln) {

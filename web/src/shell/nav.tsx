@@ -16,6 +16,7 @@ import {
 import type { ReactNode } from "react";
 import { Link, NavLink, useLocation } from "react-router";
 import { useRepository } from "../queries";
+import { may } from "../roles";
 import { useMe } from "../session";
 import { splitRepositoryPath, repositoryUrl } from "../urls";
 import { useShell } from "./text";
@@ -88,7 +89,9 @@ function RepositoryNav({ name }: { name: string }) {
   const items: Item[] = [{ to: repositoryUrl(name, "info"), text: t("shell.details"), icon: <FileTextOutlined /> }];
   if (repository?.canBuild) items.push({ to: repositoryUrl(name, "build"), text: t("shell.build"), icon: <BuildOutlined /> });
   items.push({ to: repositoryUrl(name, "versions"), text: t("shell.versions"), icon: <TagsOutlined /> });
-  items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
+  if (may(repository, "maintain")) {
+    items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
+  }
   return (
     <nav aria-label={t("shell.repositoryNav", { name })} className="nav">
       <Link to="/repositories" className="nav-back">

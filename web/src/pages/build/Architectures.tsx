@@ -14,9 +14,11 @@ interface Props {
   chosen: string | null;
   choose: (platform: string | null) => void;
   repository: string;
+  /** Whether one may retry. */
+  mayAct: boolean;
 }
 
-export function Architectures({ build, steps, chosen, choose, repository }: Props) {
+export function Architectures({ build, steps, chosen, choose, repository, mayAct }: Props) {
   const t = useBuildText();
   const act = useAct(build, repository);
   return (
@@ -32,7 +34,7 @@ export function Architectures({ build, steps, chosen, choose, repository }: Prop
               {job.attempt > 1 ? <span>{t("build.attempt", { n: job.attempt })}</span> : null}
               {job.worker ? <span>{t("build.worker", { name: job.worker })}</span> : null}
             </div>
-            {isOver(build) && (job.state === "failed" || job.state === "canceled") ? (
+            {mayAct && isOver(build) && (job.state === "failed" || job.state === "canceled") ? (
               <Button size="small" loading={act.isPending} onClick={() => act.mutate({ verb: "retry", platform: job.platform })}>
                 {t("build.retryOne", { platform: job.platform })}
               </Button>

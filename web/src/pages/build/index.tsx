@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import type { Build, BuildStep } from "../../api";
 import { useShortcut } from "../../shell/shortcuts";
 import { useBuild } from "../../queries";
+import { may } from "../../roles";
 import { repositoryUrl } from "../../urls";
 import { useParam } from "../../ui/cursor";
 import { Page } from "../../ui/page";
@@ -28,7 +29,7 @@ export default function BuildPage() {
   const name = `${repository.namespace}/${repository.name}`;
   const t = useBuildText();
   const crumbs = useCrumbs(name);
-  if (build.data) return <Shows build={build.data} repository={name} />;
+  if (build.data) return <Shows build={build.data} repository={name} mayAct={may(repository, "develop")} />;
   return (
     <Page title={t("build.title", { id: (params.build ?? "").slice(0, 8) })} crumbs={crumbs}>
       <Shown query={build}>{() => null}</Shown>
@@ -44,7 +45,7 @@ function useCrumbs(repository: string) {
   ];
 }
 
-function Shows({ build, repository }: { build: Build; repository: string }) {
+function Shows({ build, repository, mayAct }: { build: Build; repository: string; mayAct: boolean }) {
   const t = useBuildText();
   const crumbs = useCrumbs(repository);
   const steps = useSteps(build);
@@ -74,11 +75,18 @@ function Shows({ build, repository }: { build: Build; repository: string }) {
       title={t("build.title", { id: build.id.slice(0, 8) })}
       crumbs={crumbs}
       badge={<StatePill state={build.status} sentence={sentence(t, build)} />}
-      actions={<Actions build={build} repository={repository} />}
+      actions={mayAct ? <Actions build={build} repository={repository} /> : null}
     >
       <Summary build={build} repository={repository} />
       <Failures build={build} steps={list} log={log} showLine={showLine} />
-      <Architectures build={build} steps={list} chosen={platform} choose={(p) => setArch(p ?? "")} repository={repository} />
+      <Architectures
+        build={build}
+        steps={list}
+        chosen={platform}
+        choose={(p) => setArch(p ?? "")}
+        repository={repository}
+        mayAct={mayAct}
+      />
       <Tabs
         className="build-views"
         activeKey={view}

@@ -3,6 +3,7 @@ import { App, Button, Select } from "antd";
 import { Link } from "react-router";
 import { api, type Build, path, type Repository } from "../../api";
 import { isLive, useBuilds, useChange } from "../../queries";
+import { may } from "../../roles";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Ref, useBuildSentence } from "../../ui/domain";
 import { Section } from "../../ui/page";
@@ -30,7 +31,8 @@ function CancelBuild({ build }: { build: Build }) {
   );
 }
 
-function useColumns(name: string): Column<Build>[] {
+function useColumns(repository: Repository): Column<Build>[] {
+  const name = repository.fullName;
   const t = useText();
   const sentence = useBuildSentence();
   return [
@@ -80,7 +82,7 @@ function useColumns(name: string): Column<Build>[] {
           <Link to={buildUrl(name, build.id)} aria-label={t("building.logOf", { id: build.id })}>
             {t("building.log")}
           </Link>
-          {isLive(build) ? <CancelBuild build={build} /> : null}
+          {isLive(build) && may(repository, "develop") ? <CancelBuild build={build} /> : null}
         </div>
       ),
     },
@@ -89,7 +91,7 @@ function useColumns(name: string): Column<Build>[] {
 
 export function BuildRecords({ repository }: { repository: Repository }) {
   const t = useText();
-  const columns = useColumns(repository.fullName);
+  const columns = useColumns(repository);
   const [status, setStatus] = useParam("status");
   const [cursor] = useParam("cursor");
   const query = useBuilds({ repository: repository.fullName, status, cursor, limit: PAGE_SIZE });

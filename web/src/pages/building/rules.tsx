@@ -4,6 +4,7 @@ import { App, Button, Switch } from "antd";
 import { Link, useNavigate } from "react-router";
 import { api, path, type Repository, type Rule } from "../../api";
 import { useChange, useRules } from "../../queries";
+import { may } from "../../roles";
 import { useShortcut } from "../../shell/shortcuts";
 import { useParam } from "../../ui/cursor";
 import { Platforms } from "../../ui/domain";
@@ -25,17 +26,19 @@ function useWhyNot() {
   };
 }
 
-function Enabled({ repository, rule }: { repository: string; rule: Rule }) {
+function Enabled({ repository, rule }: { repository: Repository; rule: Rule }) {
   const t = useText();
+  const name = repository.fullName;
   const change = useChange(
-    (enabled: boolean) => api.patch<Rule>(path`repositories/${repository}/rules/${rule.id}`, { enabled }),
-    [["repositories", repository, "rules"]],
+    (enabled: boolean) => api.patch<Rule>(path`repositories/${name}/rules/${rule.id}`, { enabled }),
+    [["repositories", name, "rules"]],
   );
   return (
     <>
       <Switch
         size="small"
         checked={rule.enabled}
+        disabled={!may(repository, "maintain")}
         loading={change.isPending}
         aria-label={t("building.enabledRule", { name: rule.pattern })}
         onChange={(on) => change.mutate(on)}
@@ -70,8 +73,8 @@ function DeleteRule({ repository, rule }: { repository: string; rule: Rule }) {
 function useColumns(repository: Repository): Column<Rule>[] {
   const t = useText();
   const name = repository.fullName;
-  return [
-    { title: t("building.enabled"), narrow: true, render: (rule) => <Enabled repository={name} rule={rule} /> },
+  const columns: Column<Rule>[] = [
+    { title: t("building.enabled"), narrow: true, render: (rule) => <Enabled repository={repository} rule={rule} /> },
     {
       title: t("building.type"),
       narrow: true,
@@ -108,38 +111,51 @@ function useColumns(repository: Repository): Column<Rule>[] {
       ),
     },
     { title: t("building.architecture"), render: (rule) => <Platforms platforms={rule.platforms} /> },
+  ];
+  if (!may(repository, "develop")) return columns;
+  return [
+    ...columns,
     {
       title: t("building.actions"),
       render: (rule) => (
         <div className="actions">
-          <BuildActions repository={repository} rule={rule} />
-          <Link to={ruleUrl(name, rule.id)} aria-label={t("building.editRule", { name: rule.pattern })}>
-            {t("building.edit")}
-          </Link>
-          <DeleteRule repository={name} rule={rule} />
+          {may(repository, "develop") ? <BuildActions repository={repository} rule={rule} /> : null}
+          {may(repository, "maintain") ? (
+            <>
+              <Link to={ruleUrl(name, rule.id)} aria-label={t("building.editRule", { name: rule.pattern })}>
+                {t("building.edit")}
+              </Link>
+              <DeleteRule repository={name} rule={rule} />
+            </>
+          ) : null}
         </div>
       ),
     },
   ];
 }
 
-export function BuildRules({ repository }: { repository: Repository }) {
+function AddRule({ repository }: { repository: Repository }) {
   const t = useText();
   const navigate = useNavigate();
+  const add = () => void navigate(repositoryUrl(repository.fullName, "build/rules/new"));
+  useShortcut("n", t("building.add"), add);
+  return (
+    <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={add}>
+      {t("building.add")}
+    </Button>
+  );
+}
+
+export function BuildRules({ repository }: { repository: Repository }) {
+  const t = useText();
   const rules = useRules(repository.fullName);
   const columns = useColumns(repository);
   const why = useWhyNot();
   const [made] = useParam("made");
-  const add = () => void navigate(repositoryUrl(repository.fullName, "build/rules/new"));
-  useShortcut("n", t("building.add"), add);
   return (
     <Section
       title={t("building.rules")}
-      actions={
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={add}>
-          {t("building.add")}
-        </Button>
-      }
+      actions={may(repository, "maintain") ? <AddRule repository={repository} /> : null}
     >
       <Shown query={rules} rows={3}>
         {(items) =>

@@ -7,6 +7,7 @@ import en from "../../i18n/repos.en.json";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/repos.zh.json";
 import { useBuilds, useNamespaces, useRepositories, useTags } from "../../queries";
+import { useMayMake } from "../../ui/roles";
 import { useShortcut } from "../../shell/shortcuts";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Platforms, RepositoryType, useBuildSentence } from "../../ui/domain";
@@ -90,11 +91,19 @@ function NamespaceField() {
 function Empty({ filtered }: { filtered: boolean }) {
   const t = useText();
   const navigate = useNavigate();
+  const mayMake = useMayMake();
   const host = new URL(serverUrl("")).host;
   if (filtered) {
     return (
       <Nothing title={t("repos.noMatch")}>
         <Button onClick={() => void navigate("/repositories")}>{t("repos.clear")}</Button>
+      </Nothing>
+    );
+  }
+  if (!mayMake) {
+    return (
+      <Nothing title={t("repos.empty")}>
+        <p>{t("repos.noRole")}</p>
       </Nothing>
     );
   }
@@ -110,25 +119,28 @@ function Empty({ filtered }: { filtered: boolean }) {
   );
 }
 
-export default function Repositories() {
+function Create() {
   const t = useText();
   const navigate = useNavigate();
+  const create = () => void navigate("/repositories/new");
+  useShortcut("n", t("repos.newKey"), create);
+  return (
+    <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={create}>
+      {t("repos.create")}
+    </Button>
+  );
+}
+
+export default function Repositories() {
+  const t = useText();
+  const mayMake = useMayMake();
   const columns = useColumns();
   const [namespace] = useParam("namespace");
   const [q] = useParam("q");
   const [cursor] = useParam("cursor");
   const query = useRepositories({ namespace, q, cursor, limit: PAGE_SIZE });
-  const create = () => void navigate("/repositories/new");
-  useShortcut("n", t("repos.newKey"), create);
   return (
-    <Page
-      title={t("repos.title")}
-      actions={
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={create}>
-          {t("repos.create")}
-        </Button>
-      }
-    >
+    <Page title={t("repos.title")} actions={mayMake ? <Create /> : null}>
       <div className="section">
         <div className="toolbar">
           <NamespaceField />

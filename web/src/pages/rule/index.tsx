@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { useNavigate } from "react-router";
 import { api, path, type Repository, type Rule } from "../../api";
 import { useChange, useRule } from "../../queries";
+import { NeedsRole } from "../../ui/roles";
 import { useParam } from "../../ui/cursor";
 import { useDraft } from "../../ui/draft";
 import { Page } from "../../ui/page";
@@ -102,7 +103,9 @@ export default function RulePage() {
   const build = { text: t("rule.build"), to: repositoryUrl(repository.fullName, "build") };
   return (
     <Page title={t(params.rule ? "rule.editTitle" : "rule.title")} crumbs={[...crumbs, build]}>
-      {params.rule ? <EditWizard repository={repository} id={params.rule} /> : <Wizard repository={repository} />}
+      <NeedsRole place={repository} least="maintain">
+        {params.rule ? <EditWizard repository={repository} id={params.rule} /> : <Wizard repository={repository} />}
+      </NeedsRole>
     </Page>
   );
 }

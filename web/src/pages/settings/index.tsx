@@ -5,6 +5,7 @@ import { useNavigate } from "react-router";
 import { api, type Binding, type BindingRequest, path, type Repository, type RepositoryChange } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useBinding, useChange, useSources } from "../../queries";
+import { NeedsRole } from "../../ui/roles";
 import { announce } from "../../ui/announce";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert, Shown } from "../../ui/states";
@@ -188,9 +189,11 @@ export default function Settings() {
   const { repository } = useScope();
   return (
     <Page title={t("settings.title")} crumbs={useCrumbs(repository.fullName)}>
-      <Info repository={repository} />
-      <Source repository={repository} />
-      <Delete repository={repository} />
+      <NeedsRole place={repository} least="maintain">
+        <Info repository={repository} />
+        <Source repository={repository} />
+        <Delete repository={repository} />
+      </NeedsRole>
     </Page>
   );
 }

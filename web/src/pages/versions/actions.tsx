@@ -1,8 +1,9 @@
 // What can be done with a tag: point another name at it, delete it.
 import { App, Button, Form, Input, Modal } from "antd";
 import { useState } from "react";
-import { api, path, type Tag } from "../../api";
+import { api, path, type Repository, type Tag } from "../../api";
 import { useChange } from "../../queries";
+import { may } from "../../roles";
 import { announce } from "../../ui/announce";
 import { ProblemAlert } from "../../ui/states";
 import { useText } from "./text";
@@ -33,10 +34,9 @@ function RetagForm({ repository, tag, done }: { repository: string; tag: Tag; do
   );
 }
 
-export function TagActions({ repository, tag, sharing }: { repository: string; tag: Tag; sharing: number }) {
+function DeleteTag({ repository, tag, sharing }: { repository: string; tag: Tag; sharing: number }) {
   const t = useText();
   const { modal, notification } = App.useApp();
-  const [open, setOpen] = useState(false);
   const remove = useChange(
     (_: undefined) => api.remove<void>(path`repositories/${repository}/tags/${tag.name}`),
     [["repositories", repository, "tags"]],
@@ -54,15 +54,25 @@ export function TagActions({ repository, tag, sharing }: { repository: string; t
           .catch((error: Error) => void notification.error({ title: error.message })),
     });
   return (
+    <Button type="link" danger aria-label={t("version.deleteNamed", { name: tag.name })} onClick={ask}>
+      {t("version.delete")}
+    </Button>
+  );
+}
+
+/** For those who may develop. */
+export function TagActions({ repository, tag, sharing }: { repository: Repository; tag: Tag; sharing: number }) {
+  const t = useText();
+  const [open, setOpen] = useState(false);
+  const name = repository.fullName;
+  return (
     <div className="actions">
       <Button type="link" aria-label={t("version.retagNamed", { name: tag.name })} onClick={() => setOpen(true)}>
         {t("version.retag")}
       </Button>
-      <Button type="link" danger aria-label={t("version.deleteNamed", { name: tag.name })} onClick={ask}>
-        {t("version.delete")}
-      </Button>
+      {may(repository, "maintain") ? <DeleteTag repository={name} tag={tag} sharing={sharing} /> : null}
       <Modal open={open} title={t("version.retag")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
-        <RetagForm repository={repository} tag={tag} done={() => setOpen(false)} />
+        <RetagForm repository={name} tag={tag} done={() => setOpen(false)} />
       </Modal>
     </div>
   );

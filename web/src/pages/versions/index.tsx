@@ -2,8 +2,9 @@
 import { DownOutlined, RightOutlined } from "@ant-design/icons";
 import { Button, Select } from "antd";
 import { Link } from "react-router";
-import type { Tag, TagImage } from "../../api";
+import type { Repository, Tag, TagImage } from "../../api";
 import { useTags } from "../../queries";
+import { may } from "../../roles";
 import { versionUrl } from "../../urls";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Platforms } from "../../ui/domain";
@@ -52,10 +53,10 @@ function Opened({ repository, tag }: { repository: string; tag: Tag }) {
   );
 }
 
-function useColumns(repository: string, tags: Tag[], open: string, setOpen: (name: string) => void): Column<Tag>[] {
+function useColumns(repository: Repository, tags: Tag[], open: string, setOpen: (name: string) => void): Column<Tag>[] {
   const t = useText();
   const sharing = (tag: Tag) => tags.filter((other) => other !== tag && other.digest === tag.digest).length;
-  return [
+  const columns: Column<Tag>[] = [
     {
       title: t("version.tag"),
       render: (tag) => (
@@ -68,7 +69,7 @@ function useColumns(repository: string, tags: Tag[], open: string, setOpen: (nam
             aria-expanded={tag.name === open}
             onClick={() => setOpen(tag.name === open ? "" : tag.name)}
           />
-          <Link to={versionUrl(repository, tag.name)} className="strong">
+          <Link to={versionUrl(repository.fullName, tag.name)} className="strong">
             <code>{tag.name}</code>
           </Link>
         </div>
@@ -81,6 +82,10 @@ function useColumns(repository: string, tags: Tag[], open: string, setOpen: (nam
     },
     { title: t("version.size"), narrow: true, render: (tag) => <Size bytes={total(tag)} /> },
     { title: t("version.pushed"), narrow: true, render: (tag) => <Time at={tag.updatedAt} /> },
+  ];
+  if (!may(repository, "develop")) return columns;
+  return [
+    ...columns,
     {
       title: t("version.actions"),
       narrow: true,
@@ -89,7 +94,7 @@ function useColumns(repository: string, tags: Tag[], open: string, setOpen: (nam
   ];
 }
 
-function Tags({ repository, tags }: { repository: string; tags: Tag[] }) {
+function Tags({ repository, tags }: { repository: Repository; tags: Tag[] }) {
   const t = useText();
   const [open, setOpen] = useParam("tag");
   const columns = useColumns(repository, tags, open, setOpen);
@@ -99,7 +104,7 @@ function Tags({ repository, tags }: { repository: string; tags: Tag[] }) {
       columns={columns}
       rows={tags}
       rowKey={(tag) => tag.name}
-      below={(tag) => (tag.name === open ? <Opened repository={repository} tag={tag} /> : null)}
+      below={(tag) => (tag.name === open ? <Opened repository={repository.fullName} tag={tag} /> : null)}
     />
   );
 }
@@ -150,7 +155,7 @@ export default function Versions() {
         <Shown query={query}>
           {({ items }) =>
             items.length > 0 ? (
-              <Tags repository={repository.fullName} tags={items} />
+              <Tags repository={repository} tags={items} />
             ) : (
               <Empty repository={repository.fullName} filtered={q !== ""} />
             )
