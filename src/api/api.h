@@ -11,6 +11,11 @@
 #include "pipeline/pipeline.h"
 #include "registry/server.h"
 
+struct api_setting {      /* what administrators see of how the server was started */
+	const char *name; /* of the option: "listen" */
+	char *value; /* owned by whoever made the list; as on the command line; NULL: not set */
+};
+
 struct api_options { /* all borrowed */
 	struct db *db;
 	struct auth *auth;
@@ -23,6 +28,9 @@ struct api_options { /* all borrowed */
 	const char *const *mirrors; /* "HOST=URL" for workers, NULL-terminated; may be NULL */
 	const char *external_url;   /* "https://kiln.example"; NULL: http://HOST of the request */
 	const char *prefix;         /* the path of the external URL: "/kiln", or "" */
+	int data_fd;                /* the data directory */
+	const char *data_path;      /* the same, to show */
+	const struct api_setting *settings; /* ends with a name NULL; may be NULL */
 };
 
 struct api;

@@ -13,6 +13,7 @@
 
 struct api {
 	struct api_options o;
+	int64_t started_ns;
 };
 
 struct api_call {
@@ -56,6 +57,7 @@ struct api_route {
 
 /* Tables end with a NULL pattern. One per file. */
 extern const struct api_route api_access_routes[];     /* access.c: users, tokens, roles, audit */
+extern const struct api_route api_instance_routes[];   /* instance.c: version, disk, settings */
 extern const struct api_route api_session_routes[];    /* sessions.c: of the console */
 extern const struct api_route api_repository_routes[]; /* repositories.c: namespaces, repositories,
 							* tags */

@@ -161,7 +161,10 @@ static struct err *open_http(struct serve *s, const struct serve_options *o)
 					    .pool = s->pool,
 					    .external_url = o->external_url,
 					    .prefix = o->prefix,
-					    .mirrors = o->mirrors },
+					    .mirrors = o->mirrors,
+					    .data_fd = o->data_fd,
+					    .data_path = o->data_path,
+					    .settings = o->settings },
 		     &s->api));
 	struct http_server_options http = {
 		.listen = o->listen,
@@ -194,6 +197,9 @@ static void greet(struct serve *s)
 		printf("The first user is admin, with the password %s (shown only now; change it "
 		       "with: kiln user password).\n",
 		       s->password);
+	if (s->password && console_n_files)
+		printf("To set it up in a browser: http://%s%s/setup\n",
+		       http_server_address(s->http), s->prefix.p);
 	fflush(stdout);
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/api.h"
 #include "http/forwarded.h"
 
 /* What may be done without login. */
@@ -30,8 +31,9 @@ struct serve_options {
 	int utc_offset_min;                 /* of push times in tags */
 	const struct http_network *trusted; /* proxies that tell whose requests they pass on */
 	size_t n_trusted;
-	const char *const *mirrors;  /* "HOST=URL" for builds, NULL-terminated */
-	const char *const *insecure; /* hosts, NULL-terminated */
+	const char *const *mirrors;         /* "HOST=URL" for builds, NULL-terminated */
+	const char *const *insecure;        /* hosts, NULL-terminated */
+	const struct api_setting *settings; /* to show; see serve_settings.h */
 };
 
 /* Prints "kiln is listening on http://HOST:PORT" once it answers, and returns after SIGTERM or

@@ -9,6 +9,7 @@
 #include "app/config.h"
 #include "app/exit.h"
 #include "app/serve.h"
+#include "app/serve_settings.h"
 #include "app/store.h"
 #include "base/fd.h"
 #include "base/limits.h"
@@ -151,12 +152,14 @@ static struct err *read_trusted(const struct invocation *in, struct http_network
 struct kept {
 	char *external;
 	struct http_network *trusted;
+	struct api_setting *settings;
 };
 
 static void kept_done(struct kept *k)
 {
 	free(k->external);
 	free(k->trusted);
+	serve_settings_free(k->settings);
 }
 
 static struct err *read_words(const struct invocation *in, struct serve_options *o, struct kept *k)
@@ -175,6 +178,7 @@ static struct err *read_words(const struct invocation *in, struct serve_options 
 	o->anonymous = anonymous(in);
 	o->no_emulation = option_get(in, "no-emulation") != NULL;
 	o->listen = listen_address(in);
+	o->settings = k->settings = serve_settings(in, o);
 	return err_wrap(http_server_check_listen(o->listen), "--listen");
 }
 

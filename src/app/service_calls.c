@@ -209,6 +209,7 @@ static const struct rest_field audit_fields[] = {
 
 const struct rest_call rest_calls[] = {
 	GET("whoami", "/api/v1/whoami"),
+	GET("instance", "/api/v1/instance"),
 
 	GET("namespace list", "/api/v1/namespaces", .fields = list_fields,
 	    .columns = NAMESPACE_COLUMNS),

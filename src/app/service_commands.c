@@ -240,6 +240,7 @@ const struct command service_commands[] = {
 	{ "logout", "[SERVER]", "Forget the token of a server", NULL, plain_options, 0, 1, false,
 	  logout_command },
 	REST("whoami", "", 0, "Tell who you are to the server", plain_options),
+	REST("instance", "", 0, "Show version, disk and settings of the server", plain_options),
 	REST("namespace list", "", 0, "List namespaces", list_options),
 	REST("namespace create", "NAME", 1, "Make a namespace", namespace_options),
 	REST("namespace get", "NAME", 1, "Show a namespace", plain_options),

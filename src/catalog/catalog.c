@@ -266,6 +266,27 @@ struct err *catalog_blob_needed(struct catalog *c, const struct oci_digest *d, b
 		      DB_PARAMS(db_cstr(text.s)), needed);
 }
 
+static bool see_stored(void *arg, struct db_row *r)
+{
+	uint64_t *sums = arg;
+	sums[0] = (uint64_t)db_row_int(r, 0);
+	sums[1] = (uint64_t)db_row_int(r, 1);
+	return true;
+}
+
+struct err *catalog_stored(struct catalog *c, uint64_t *blobs, uint64_t *bytes)
+{
+	uint64_t sums[2] = { 0 };
+	TRY(db_query(
+		c->db,
+		"SELECT COUNT(*), COALESCE(SUM(size), 0) FROM"
+		" (SELECT digest, MAX(size) AS size FROM repository_blob GROUP BY digest) AS b",
+		DB_NO_PARAMS, see_stored, sums));
+	*blobs = sums[0];
+	*bytes = sums[1];
+	return NULL;
+}
+
 struct err *catalog_blob_unlink(struct catalog *c, struct str repository,
 				const struct oci_digest *d, bool *found)
 {

@@ -83,6 +83,9 @@ struct err *catalog_blob_holders(struct catalog *c, struct arena *a, const struc
 /* Does anything in the catalog need this blob: a link of a repository, or a manifest's own bytes?
  */
 struct err *catalog_blob_needed(struct catalog *c, const struct oci_digest *d, bool *needed);
+/* How many blobs repositories hold, and their bytes together, each counted once. Reads all links.
+ */
+struct err *catalog_stored(struct catalog *c, uint64_t *blobs, uint64_t *bytes);
 struct err *catalog_blob_unlink(struct catalog *c, struct str repository,
 				const struct oci_digest *d, bool *found);
 

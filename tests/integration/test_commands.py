@@ -291,6 +291,7 @@ def users_and_tokens(cli, server, tmp_path):
 def test_every_command(walk, server, tmp_path):
     cli, host = walk, server.host
     assert member(cli, cli("whoami"), "name") == "admin"
+    assert member(cli, cli("instance"), "version")
     namespaces_and_members(cli, server)
     repositories(cli, server)
     sources(cli, server, tmp_path)
