@@ -31,7 +31,7 @@ export class Browser {
   }
 
   /** A page of a fresh profile; `page.faults` fills with what must not be. */
-  async page({ width = 1280, height = 850, theme = "light", language = "en", state } = {}) {
+  async page({ width = 1280, height = 850, theme = "light", language = "en", state, url = this.url } = {}) {
     const context = await this.program.newContext({
       viewport: { width, height },
       colorScheme: theme,
@@ -53,7 +53,7 @@ export class Browser {
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) page.faults.push(message.text());
     });
     page.on("request", (request) => {
-      if (new URL(request.url()).origin !== this.url) page.faults.push(`a request to ${request.url()}`);
+      if (new URL(request.url()).origin !== url) page.faults.push(`a request to ${request.url()}`);
     });
     return page;
   }

@@ -9,10 +9,11 @@ import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { roles } from "./roles.mjs";
 import { Server } from "./server.mjs";
+import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, roles, sources, limit };
+const PARTS = { flow, habits, pages, image, log, build, roles, sources, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

@@ -20,6 +20,8 @@ const PAGES = {
   sources: "/sources",
   workers: "/workers",
   audit: "/audit?actor=admin",
+  "instance-settings": "/settings",
+  "setup-workers": "/setup?step=4",
   account: "/account",
   "not-found": "/nowhere",
 };

@@ -21,8 +21,11 @@ function freePort() {
 }
 
 export class Server {
-  constructor(kiln) {
+  /** `hub` is asked in place of Docker Hub: itself, unless told. Without a password the server makes one up and prints it. */
+  constructor(kiln, { hub, password = PASSWORD } = {}) {
     this.kiln = kiln;
+    this.hub = hub;
+    this.password = password;
     this.work = mkdtempSync(join(tmpdir(), "kiln-console-"));
     this.config = join(this.work, "login.json");
     this.output = "";
@@ -32,8 +35,8 @@ export class Server {
     this.port ??= await freePort();
     this.host = `127.0.0.1:${this.port}`;
     this.url = `http://${this.host}`;
-    const args = ["serve", "--data", join(this.work, "data"), "--listen", this.host, "--registry-mirror", `docker.io=${this.url}`];
-    const env = { ...process.env, KILN_ADMIN_PASSWORD: PASSWORD };
+    const args = ["serve", "--data", join(this.work, "data"), "--listen", this.host, "--registry-mirror", `docker.io=${this.hub ?? this.url}`];
+    const env = { ...process.env, ...(this.password ? { KILN_ADMIN_PASSWORD: this.password } : {}) };
     this.child = spawn(this.kiln, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.ended = new Promise((resolve) => this.child.once("exit", resolve));
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (bytes) => (this.output += bytes));
@@ -59,7 +62,7 @@ export class Server {
     const response = await fetch(`${this.url}/api/v1/${path}`, {
       method,
       headers: {
-        Authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString("base64")}`,
+        Authorization: `Basic ${Buffer.from(`admin:${this.password}`).toString("base64")}`,
         "Content-Type": "application/json",
       },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -95,7 +98,7 @@ export class Server {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(tree, name), text);
     await git("add", "-A");
     await git("commit", "-q", "--allow-empty", "-m", "A commit");
-    const remote = `http://admin:${PASSWORD}@${this.host}/git/${repository}.git`;
+    const remote = `http://admin:${encodeURIComponent(this.password)}@${this.host}/git/${repository}.git`;
     await git("push", "-q", "-f", remote, ...refs.map((ref) => `HEAD:refs/heads/${ref}`));
   }
 

@@ -8,6 +8,7 @@ import {
   type Binding,
   type Build,
   type BuildPage,
+  type Instance,
   type Manifest,
   type Delivery,
   type Namespace,
@@ -205,6 +206,11 @@ export function useDeliveries(source: string, cursor?: string) {
     placeholderData: keepPreviousData,
     refetchInterval: CALM_MS,
   });
+}
+
+/** For administrators. */
+export function useInstance(enabled = true) {
+  return useQuery({ queryKey: ["instance"], queryFn: ({ signal }) => api.get<Instance>("instance", signal), enabled });
 }
 
 export function useWorkers() {

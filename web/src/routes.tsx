@@ -13,6 +13,8 @@ const CreateRepository = lazy(() => import("./pages/create"));
 const Sources = lazy(() => import("./pages/sources"));
 const Workers = lazy(() => import("./pages/workers"));
 const Audit = lazy(() => import("./pages/audit"));
+const Server = lazy(() => import("./pages/server"));
+const Setup = lazy(() => import("./pages/setup"));
 const Account = lazy(() => import("./pages/account"));
 
 export function makeRouter() {
@@ -33,6 +35,8 @@ export function makeRouter() {
           { path: "/sources/:id", element: <Sources /> },
           { path: "/workers", element: <Workers /> },
           { path: "/audit", element: <Audit /> },
+          { path: "/settings", element: <Server /> },
+          { path: "/setup", element: <Setup /> },
           { path: "/account", element: <Account /> },
           { path: "*", element: <NotFound /> },
         ],

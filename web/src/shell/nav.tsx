@@ -60,6 +60,7 @@ export function usePlaces(): { instance: Item[]; repository: Item[]; administrat
       ? [
           { to: "/workers", text: t("shell.workers"), icon: <CloudServerOutlined /> },
           { to: "/audit", text: t("shell.audit"), icon: <AuditOutlined /> },
+          { to: "/settings", text: t("shell.instanceSettings"), icon: <SettingOutlined /> },
         ]
       : [],
   };

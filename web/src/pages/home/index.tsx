@@ -4,13 +4,16 @@ import { Button } from "antd";
 import type { ReactNode } from "react";
 import { Link, useNavigate } from "react-router";
 import type { Build } from "../../api";
+import { storageChecks } from "../../health";
 import en from "../../i18n/home.en.json";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/home.zh.json";
-import { isLive, useBuilds, useRepositories, useSources, useWorkers } from "../../queries";
+import { isLive, useBuilds, useInstance, useRepositories, useSources, useWorkers } from "../../queries";
+import { useMe } from "../../session";
 import { Ref, useBuildSentence } from "../../ui/domain";
 import { Page, Section } from "../../ui/page";
 import { Nothing, Shown } from "../../ui/states";
+import { useMayMake } from "../../ui/roles";
 import { type Column, Table } from "../../ui/table";
 import { Commit, Duration, StatePill, Time } from "../../ui/values";
 import { buildUrl, repositoryUrl } from "../../urls";
@@ -31,6 +34,8 @@ function useTroubles(builds: Build[]): Trouble[] {
   const sentence = useBuildSentence();
   const sources = useSources().data ?? [];
   const workers = useWorkers().data ?? [];
+  const instance = useInstance(Boolean(useMe()?.admin)).data;
+  const low = instance ? storageChecks(instance).filter((check) => check.state !== "good") : [];
   const failed = newestOfEach(builds).filter((build) => build.status === "FAILED");
   return [
     ...failed.map((build) => ({
@@ -66,6 +71,11 @@ function useTroubles(builds: Build[]): Trouble[] {
         ),
         remedy: <Link to="/instances">{t("home.seeWorkers")}</Link>,
       })),
+    ...low.map((check) => ({
+      key: check.key,
+      what: t(check.state === "bad" ? "home.diskFull" : "home.diskLow"),
+      remedy: <Link to="/settings">{t("home.seeDisk")}</Link>,
+    })),
   ];
 }
 
@@ -125,14 +135,21 @@ function useColumns(): Column<Build>[] {
 
 function Started() {
   const t = useText();
+  const admin = useMe()?.admin;
+  const mayMake = useMayMake();
   const navigate = useNavigate();
   return (
     <Section title={t("home.first")}>
-      <Nothing title={t("home.firstTitle")}>
-        <p>{t("home.firstText")}</p>
-        <Button type="primary" onClick={() => void navigate("/repositories/new")}>
-          {t("home.create")}
-        </Button>
+      <Nothing title={t(mayMake ? "home.firstTitle" : "home.noRoleTitle")}>
+        <p>{t(mayMake ? "home.firstText" : "home.noRole")}</p>
+        {mayMake ? (
+          <div className="row centered">
+            <Button type="primary" onClick={() => void navigate("/repositories/new")}>
+              {t("home.create")}
+            </Button>
+            {admin ? <Button onClick={() => void navigate("/setup")}>{t("home.setup")}</Button> : null}
+          </div>
+        ) : null}
       </Nothing>
     </Section>
   );
