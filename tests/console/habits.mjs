@@ -50,6 +50,14 @@ async function addresses(page, server) {
     await page.getByRole("link", { name: "test/pushed", exact: true }).waitFor();
     expectEqual(await page.getByRole("link", { name: /^Manage / }).count(), 1, "rows");
   });
+  await check("what is typed while the address changes is kept", async () => {
+    await page.goto(`${server.url}/repositories`);
+    await page.getByLabel("Search by name").fill("push");
+    await page.waitForURL("**/repositories?q=push");
+    await page.keyboard.type("ed");
+    await page.waitForURL("**/repositories?q=pushed");
+    expectEqual(await page.getByLabel("Search by name").inputValue(), "pushed", "the field");
+  });
   await check("an address that leads nowhere says so", async () => {
     await page.goto(`${server.url}/no/such/page`);
     await page.getByRole("heading", { name: "There is no page here" }).waitFor();

@@ -1,6 +1,6 @@
 // A part of the name, which is in the address once the typing pauses.
 import { Input } from "antd";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useParam } from "./cursor";
 
 const TYPING_MS = 250;
@@ -8,10 +8,20 @@ const TYPING_MS = 250;
 export function SearchField({ label }: { label: string }) {
   const [q, setQ] = useParam("q");
   const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
+  // The address comes back a moment later, when more may have been typed: that stays.
+  const sent = useRef(q);
+  const send = (part: string) => {
+    sent.current = part;
+    setQ(part);
+  };
   useEffect(() => {
-    if (text === q) return;
-    const timer = setTimeout(() => setQ(text), TYPING_MS);
+    if (q === sent.current) return;
+    sent.current = q;
+    setText(q);
+  }, [q]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => send(text), TYPING_MS);
     return () => clearTimeout(timer);
   });
   return (
@@ -22,7 +32,7 @@ export function SearchField({ label }: { label: string }) {
       placeholder={label}
       aria-label={label}
       onChange={(event) => setText(event.target.value)}
-      onSearch={setQ}
+      onSearch={send}
     />
   );
 }
