@@ -10,7 +10,7 @@ import { ProblemAlert } from "../../ui/states";
 import { type RuleDraft, requestOf } from "./draft";
 import { useText } from "./text";
 
-const TYPING_MS = 150;
+const TYPING_MS = 100;
 const FEW = 50;
 
 /** The expression with a caret below the character that the server means. */
@@ -128,7 +128,9 @@ export function RulePreview({ repository, draft }: { repository: Repository; dra
   const usable = Boolean(rule.pattern && rule.imageTags?.length && rule.platforms?.length);
   const all = usePreview(repository.fullName, { rule }, usable);
   const newest = useNewest(repository, all.data?.items ?? []);
-  const name = useSettled((typed ?? newest).trim(), TYPING_MS);
+  // What is typed settles; what the server found has.
+  const settled = useSettled(typed, TYPING_MS);
+  const name = (settled ?? newest).trim();
   const ref = `refs/${rule.refType === "GIT_TAG" ? "tags" : "heads"}/${name}`;
   const one = usePreview(repository.fullName, { refs: [ref], rule }, usable && name !== "");
   const found = one.data?.items.find((item) => item.ref === ref);
