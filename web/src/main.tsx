@@ -10,7 +10,7 @@ import { ApiError } from "./api";
 import { nonce } from "./nonce";
 import { useDark, useMotion, usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
-import { watchSession } from "./session";
+import { askSession, watchSession } from "./session";
 import { antdTheme } from "./theme";
 
 declare module "@tanstack/react-query" {
@@ -51,11 +51,25 @@ function Console() {
   );
 }
 
-const root = document.getElementById("root");
-if (root) {
+/** The script of the first page is here. */
+function routerReady() {
+  if (router.state.initialized) return Promise.resolve();
+  return new Promise<void>((resolve) => {
+    const stop = router.subscribe(({ initialized }) => {
+      if (!initialized) return;
+      stop();
+      resolve();
+    });
+  });
+}
+
+// One render with all there is, in place of three of which two show nothing.
+void Promise.all([askSession(client), routerReady()]).then(() => {
+  const root = document.getElementById("root");
+  if (!root) return;
   createRoot(root).render(
     <StrictMode>
       <Console />
     </StrictMode>,
   );
-}
+});

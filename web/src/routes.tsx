@@ -1,21 +1,23 @@
 // Which page an address shows. Each page is a script of its own.
-import { lazy } from "react";
 import { createBrowserRouter, Navigate } from "react-router";
+import { type LazyPage, lazyPage, lazyRoute } from "./lazy";
 import NotFound from "./pages/notfound";
-import { RepositoryScope } from "./pages/repository/scope";
+import { loadRepositoryPage, RepositoryScope } from "./pages/repository/scope";
 import { Crash } from "./shell/crash";
 import { Layout } from "./shell/layout";
 
-const Home = lazy(() => import("./pages/home"));
-const Instances = lazy(() => import("./pages/instances"));
-const Repositories = lazy(() => import("./pages/repositories"));
-const CreateRepository = lazy(() => import("./pages/create"));
-const Sources = lazy(() => import("./pages/sources"));
-const Workers = lazy(() => import("./pages/workers"));
-const Audit = lazy(() => import("./pages/audit"));
-const Server = lazy(() => import("./pages/server"));
-const Setup = lazy(() => import("./pages/setup"));
-const Account = lazy(() => import("./pages/account"));
+const Home = lazyPage(() => import("./pages/home"));
+const Instances = lazyPage(() => import("./pages/instances"));
+const Repositories = lazyPage(() => import("./pages/repositories"));
+const CreateRepository = lazyPage(() => import("./pages/create"));
+const Sources = lazyPage(() => import("./pages/sources"));
+const Workers = lazyPage(() => import("./pages/workers"));
+const Audit = lazyPage(() => import("./pages/audit"));
+const Server = lazyPage(() => import("./pages/server"));
+const Setup = lazyPage(() => import("./pages/setup"));
+const Account = lazyPage(() => import("./pages/account"));
+
+const page = (path: string, Page: LazyPage) => lazyRoute(path, Page, Page.load);
 
 export function makeRouter() {
   const basename = new URL(document.baseURI).pathname.replace(/\/+$/, "");
@@ -26,18 +28,18 @@ export function makeRouter() {
         errorElement: <Crash />,
         children: [
           { path: "/login", element: <Navigate replace to="/" /> },
-          { path: "/", element: <Home /> },
-          { path: "/instances", element: <Instances /> },
-          { path: "/repositories", element: <Repositories /> },
-          { path: "/repositories/new", element: <CreateRepository /> },
-          { path: "/repositories/*", element: <RepositoryScope /> },
-          { path: "/sources", element: <Sources /> },
-          { path: "/sources/:id", element: <Sources /> },
-          { path: "/workers", element: <Workers /> },
-          { path: "/audit", element: <Audit /> },
-          { path: "/settings", element: <Server /> },
-          { path: "/setup", element: <Setup /> },
-          { path: "/account", element: <Account /> },
+          page("/", Home),
+          page("/instances", Instances),
+          page("/repositories", Repositories),
+          page("/repositories/new", CreateRepository),
+          lazyRoute("/repositories/*", RepositoryScope, loadRepositoryPage),
+          page("/sources", Sources),
+          page("/sources/:id", Sources),
+          page("/workers", Workers),
+          page("/audit", Audit),
+          page("/settings", Server),
+          page("/setup", Setup),
+          page("/account", Account),
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -20,9 +20,16 @@ async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
   }
 }
 
+const QUERY = { queryKey: KEY, queryFn: ({ signal }: { signal?: AbortSignal }) => fetchSession(signal), staleTime: 300_000 };
+
 /** undefined while it is asked for, null when nobody is signed in. */
 export function useSession() {
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => fetchSession(signal), staleTime: 300_000 });
+  return useQuery(QUERY);
+}
+
+/** Asks before any page does; done with the answer, or without one. */
+export function askSession(client: QueryClient) {
+  return client.prefetchQuery(QUERY);
 }
 
 export function useMe(): WhoAmI | null {

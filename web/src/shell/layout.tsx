@@ -1,12 +1,12 @@
 // Top bar, left navigation, content: the frame around every page of somebody who is signed in.
 import { MenuOutlined, SearchOutlined } from "@ant-design/icons";
 import { Button, Drawer } from "antd";
-import { Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 import mark from "../mark.svg";
 import { useSession } from "../session";
 import { LiveRegion } from "../ui/announce";
-import { Loading, ProblemAlert } from "../ui/states";
+import { ProblemAlert } from "../ui/states";
 import { ConnectionBanner } from "./connection";
 import { AccountMenu, LanguageMenu, ThemeMenu } from "./menus";
 import { Nav } from "./nav";
@@ -83,9 +83,7 @@ function Frame() {
         </aside>
         <main ref={main} tabIndex={-1} className="main">
           <ConnectionBanner />
-          <Suspense fallback={<Loading />}>
-            <Outlet />
-          </Suspense>
+          <Outlet />
         </main>
       </div>
       <Search open={searching} onClose={() => setSearching(false)} />

@@ -1,7 +1,8 @@
 // Everything below /repositories/NAME/-/: finds the repository and shows its page.
-import { createContext, lazy, useContext } from "react";
-import { matchPath, Navigate, useLocation } from "react-router";
+import { createContext, useContext } from "react";
+import { type LoaderFunctionArgs, matchPath, Navigate, useLocation } from "react-router";
 import type { Repository } from "../../api";
+import { lazyPage } from "../../lazy";
 import { useRepository } from "../../queries";
 import { repositoryUrl, splitRepositoryPath } from "../../urls";
 import { Shown } from "../../ui/states";
@@ -9,15 +10,15 @@ import NotFound from "../notfound";
 
 // The first that matches is shown. A new page of a repository is one line here and one in shell/nav.tsx.
 const PAGES = [
-  ["info", lazy(() => import("../details"))],
-  ["build", lazy(() => import("../building"))],
-  ["versions", lazy(() => import("../versions"))],
-  ["versions/:tag", lazy(() => import("../image"))],
-  ["manifests/:digest", lazy(() => import("../image"))],
-  ["settings", lazy(() => import("../settings"))],
-  ["build/rules/new", lazy(() => import("../rule"))],
-  ["build/rules/:rule/edit", lazy(() => import("../rule"))],
-  ["builds/:build", lazy(() => import("../build"))],
+  ["info", lazyPage(() => import("../details"))],
+  ["build", lazyPage(() => import("../building"))],
+  ["versions", lazyPage(() => import("../versions"))],
+  ["versions/:tag", lazyPage(() => import("../image"))],
+  ["manifests/:digest", lazyPage(() => import("../image"))],
+  ["settings", lazyPage(() => import("../settings"))],
+  ["build/rules/new", lazyPage(() => import("../rule"))],
+  ["build/rules/:rule/edit", lazyPage(() => import("../rule"))],
+  ["builds/:build", lazyPage(() => import("../build"))],
 ] as const;
 
 interface Scope {
@@ -34,22 +35,35 @@ export function useScope(): Scope {
   return scope;
 }
 
-function RepositoryPage({ name, page }: { name: string; page: string }) {
-  const query = useRepository(name);
+function find(page: string) {
   for (const [pattern, Shows] of PAGES) {
     const match = matchPath(`/${pattern}`, `/${page}`);
-    if (!match) continue;
-    return (
-      <Shown query={query}>
-        {(repository) => (
-          <ScopeContext.Provider value={{ repository, params: match.params }}>
-            <Shows />
-          </ScopeContext.Provider>
-        )}
-      </Shown>
-    );
+    if (match) return { Shows, params: match.params };
   }
-  return <NotFound />;
+  return null;
+}
+
+/** Fetches the script of the page that the address is of. */
+export async function loadRepositoryPage({ params }: LoaderFunctionArgs) {
+  const place = splitRepositoryPath(`/repositories/${params["*"] ?? ""}`);
+  await (place && find(place.page)?.Shows.load());
+  return null;
+}
+
+function RepositoryPage({ name, page }: { name: string; page: string }) {
+  const query = useRepository(name);
+  const found = find(page);
+  if (!found) return <NotFound />;
+  const { Shows, params } = found;
+  return (
+    <Shown query={query}>
+      {(repository) => (
+        <ScopeContext.Provider value={{ repository, params }}>
+          <Shows />
+        </ScopeContext.Provider>
+      )}
+    </Shown>
+  );
 }
 
 export function RepositoryScope() {
