@@ -18,6 +18,7 @@ static struct err *read_query(struct api_call *c, struct pipeline_build_query *q
 	q->before_seq = (int64_t)seq;
 	q->rule_id = api_query(c, "rule");
 	q->ref = api_query(c, "ref");
+	q->delivery_id = api_query(c, "delivery");
 	q->who = &c->who;
 	q->has_status = status.len > 0;
 	if (q->has_status && !pipeline_status_parse(status, &q->status))

@@ -107,6 +107,7 @@ static const struct rest_field builds_list_fields[] = {
 	{ "repo", "repository", REST_QUERY },
 	{ "rule", "rule", REST_QUERY },
 	{ "ref", "ref", REST_QUERY },
+	{ "delivery", "delivery", REST_QUERY },
 	{ "status", "status", REST_QUERY },
 	F_PAGE,
 	F_END,

@@ -160,6 +160,7 @@ static const struct option builds_list_options[] = {
 	{ "repo", 0, "NS/NAME", "of this repository", NULL, false },
 	{ "rule", 0, "RULE", "of this rule", NULL, false },
 	{ "ref", 0, "REF", "of this ref", NULL, false },
+	{ "delivery", 0, "ID", "of what this webhook delivery told", NULL, false },
 	{ "status", 0, "S", "with this status", "PENDING|BUILDING|SUCCESS|FAILED|CANCELED", false },
 	O_PAGE,
 	O_COMMON

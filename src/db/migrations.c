@@ -94,6 +94,7 @@ const struct db_migration db_migrations[] = {
 	{ "0007 build rules, builds, workers", db_build_sql },
 	{ "0008 files of a copy", copied_sql },
 	{ "0009 sessions of the console", db_session_sql },
+	{ "0010 builds of a delivery", db_delivery_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

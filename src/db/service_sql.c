@@ -115,6 +115,13 @@ const char db_source_sql[] =
 	"  UNIQUE (source_id, delivery_key));"
 	"CREATE INDEX webhook_delivery_time ON webhook_delivery (source_id, received_ns);";
 
+const char db_delivery_sql[] =
+	"CREATE TABLE delivery_build (" /* the builds that were made of what a delivery told */
+	"  delivery_id TEXT NOT NULL REFERENCES webhook_delivery (id) ON DELETE CASCADE,"
+	"  record_id TEXT NOT NULL REFERENCES build_record (id) ON DELETE CASCADE,"
+	"  PRIMARY KEY (delivery_id, record_id));"
+	"CREATE INDEX delivery_build_record ON delivery_build (record_id);";
+
 const char db_build_sql[] =
 	"CREATE TABLE repository_source (" /* what an image repository is built from */
 	"  repository_id TEXT PRIMARY KEY REFERENCES image_repository (id) ON DELETE CASCADE,"

@@ -278,6 +278,14 @@ struct pipeline_told_delivery *pipeline_told_find(struct pipeline_told *l,
 	return NULL;
 }
 
+struct err *pipeline_told_made(struct db_tx *tx, const char *delivery_id, const char *record_id)
+{
+	return db_tx_exec(tx,
+			  "INSERT INTO delivery_build (delivery_id, record_id) SELECT id, $2"
+			  " FROM webhook_delivery WHERE id = $1",
+			  DB_PARAMS(db_cstr(delivery_id), db_cstr(record_id)));
+}
+
 struct err *pipeline_told_store(struct db_tx *tx, const struct pipeline_told *l)
 {
 	for (size_t i = 0; i < l->n; i++)

@@ -882,6 +882,19 @@ TEST(a_page_of_100000_records_reads_an_index)
 			}
 		}
 	}
+	/* Those of a delivery are few: they are looked up, and sorted then. */
+	for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+		struct buf plan;
+		buf_init(&plan, 64 << 10);
+		EXPECT_OK(pipeline_build_page(
+			w.p,
+			&(struct pipeline_build_query){
+				.n = 50, .delivery_id = STR("whd-1"), .who = who[i] },
+			"EXPLAIN QUERY PLAN ", see_plan, &plan));
+		buf_add_c(&plan, '\0');
+		EXPECT(strstr(buf_str(&plan).p, "SEARCH r USING INDEX sqlite_autoindex"));
+		buf_done(&plan);
+	}
 	size_t n;
 	struct pipeline_build_query q = { .n = 50, .before_seq = 50001, .who = &admin };
 	EXPECT_OK(pipeline_build_list(w.p, w.a, &q, &list, &n));

@@ -243,6 +243,11 @@ struct err *pipeline_build_page(struct pipeline *p, const struct pipeline_build_
 		where(&l, "r.rule_id = ", db_text(q->rule_id));
 	if (q->ref.len)
 		where(&l, "r.ref = ", db_text(q->ref));
+	if (q->delivery_id.len) {
+		where(&l, "r.id IN (SELECT record_id FROM delivery_build WHERE delivery_id = ",
+		      db_text(q->delivery_id));
+		buf_add_c(&l.sql, ')');
+	}
 	if (q->has_status)
 		where(&l, "r.status = ", db_cstr(pipeline_status_name(q->status)));
 	if (q->before_seq)

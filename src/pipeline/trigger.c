@@ -159,8 +159,10 @@ static struct err *plan_one(struct pipeline_look *k, const struct pipeline_targe
 	*k->last_planned = n;
 	k->last_planned = &n->next;
 	k->n_planned++;
-	if (told)
+	if (told) {
 		told->n_builds++;
+		n->delivery = told->id;
+	}
 	return NULL;
 }
 
@@ -212,6 +214,8 @@ static struct err *store(struct pipeline_look *k, struct pipeline_after *after)
 	for (struct pipeline_planned *n = k->planned; n; n = n->next) {
 		TRY(pipeline_record_newer(k->p, tx, k->a, &n->r, n->cancels, after));
 		TRY(pipeline_record_insert(k->p, tx, k->a, &n->r, after));
+		if (n->delivery)
+			TRY(pipeline_told_made(tx, n->delivery, n->r.b.id));
 	}
 	TRY(pipeline_told_store(tx, &k->told));
 	return db_tx_commit(tx);

@@ -13,7 +13,8 @@ struct pipeline_target { /* an image repository that is built from the source by
 };
 struct pipeline_planned {
 	struct pipeline_record r;
-	bool cancels; /* older builds of the ref */
+	bool cancels;         /* older builds of the ref */
+	const char *delivery; /* that told of it; NULL none */
 	struct pipeline_planned *next;
 };
 
@@ -34,6 +35,8 @@ struct err *pipeline_told_load(struct pipeline *p, struct arena *a, const char *
 /* NULL: nobody told of it. */
 struct pipeline_told_delivery *pipeline_told_find(struct pipeline_told *l,
 						  const struct source_ref *ref);
+/* The record was made of what the delivery told, which may be gone by now. */
+struct err *pipeline_told_made(struct db_tx *tx, const char *delivery_id, const char *record_id);
 struct err *pipeline_told_store(struct db_tx *tx, const struct pipeline_told *l);
 
 struct pipeline_look {

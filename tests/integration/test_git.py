@@ -347,6 +347,9 @@ def test_a_hook_finds_what_other_hooks_missed(service, remote):
     assert actors == {"refs/heads/main": "mina", "refs/heads/missed": "", "refs/tags/v1": ""}
     (delivery,) = service.ok("GET", f"/api/v1/sources/{source.id}/deliveries")["items"]
     assert delivery["builds"] == 1, delivery
+    of = lambda path: service.ok("GET", path)["items"]
+    assert [(b["ref"], b["commit"]) for b in of(f"/api/v1/builds?delivery={delivery['id']}")] == [("refs/heads/main", told)]
+    assert of("/api/v1/builds?delivery=whd-none") == []
     assert set(source.builds()) == before | {*wanted, "refs/heads/old"}
     assert set(refs_of(service, source.full)) == set(wanted)
     # the same hook once more, and one that lies: nothing is built that is not there
