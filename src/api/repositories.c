@@ -97,11 +97,16 @@ static struct err *list(struct api_call *c, struct http_reply **out)
 	size_t most, n;
 	struct str after;
 	struct catalog_image_repository *v;
+	const struct catalog_image_query q = { .namespace_ = api_query(c, "namespace"),
+					       .part = api_query(c, "q"),
+					       .source_id = api_query(c, "source") };
 	TRY(api_query_limit(c, &most));
 	TRY(api_query_cursor(c, &after));
-	TRY(catalog_image_list(c->api->o.catalog, c->arena, c->api->o.auth, &c->who,
-			       api_query(c, "namespace"), api_query(c, "q"), after, most + 1, &v,
-			       &n));
+	if (q.source_id.len && c->who.kind == AUTH_ANONYMOUS)
+		return err_coded(ERR_DENIED, "LOGIN_NEEDED", "Log in first: kiln login.",
+				 "what is built from a code source is for who logged in");
+	TRY(catalog_image_list(c->api->o.catalog, c->arena, c->api->o.auth, &c->who, &q, after,
+			       most + 1, &v, &n));
 	own_json items = json_array();
 	for (size_t i = 0; i < n && i < most; i++) {
 		json_t *j;

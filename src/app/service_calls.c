@@ -79,6 +79,7 @@ static const struct rest_field tag_list_fields[] = {
 static const struct rest_field repo_list_fields[] = {
 	{ "namespace", "namespace", REST_QUERY },
 	{ "filter", "q", REST_QUERY },
+	{ "source", "source", REST_QUERY },
 	F_PAGE,
 	F_END,
 };

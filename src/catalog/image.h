@@ -54,11 +54,15 @@ struct err *catalog_image_create(struct catalog *c, struct arena *m,
 /* By full name or id. */
 struct err *catalog_image_get(struct catalog *c, struct arena *m, struct str name_or_id,
 			      bool *found, struct catalog_image_repository *out);
-/* By full name behind `after`; `namespace_` empty: all. `part` filters by a part of the name. Only
- * what `who` may see. */
+struct catalog_image_query { /* empty: any */
+	struct str namespace_;
+	struct str part;      /* of the name */
+	struct str source_id; /* what it is built from */
+};
+/* By full name behind `after`. Only what `who` may see. */
 struct err *catalog_image_list(struct catalog *c, struct arena *m, struct auth *auth,
-			       const struct auth_principal *who, struct str namespace_,
-			       struct str part, struct str after, size_t n,
+			       const struct auth_principal *who,
+			       const struct catalog_image_query *q, struct str after, size_t n,
 			       struct catalog_image_repository **out, size_t *n_out);
 /* NULL members stay as they are. */
 struct catalog_image_change {

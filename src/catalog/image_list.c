@@ -70,7 +70,7 @@ static struct err *visible(struct walk *w, const struct entry *e, bool *yes)
 static struct err *read_batch(struct walk *w, const char *sql, const struct db_param *more,
 			      size_t n_more)
 {
-	struct db_param params[4] = { db_cstr(w->after), db_int(BATCH) };
+	struct db_param params[5] = { db_cstr(w->after), db_int(BATCH) };
 	for (size_t i = 0; i < n_more; i++)
 		params[2 + i] = more[i];
 	arena_free(w->batch);
@@ -143,8 +143,8 @@ static const char *like(struct arena *m, struct str part)
 }
 
 struct err *catalog_image_list(struct catalog *c, struct arena *m, struct auth *auth,
-			       const struct auth_principal *who, struct str namespace_,
-			       struct str part, struct str after, size_t n,
+			       const struct auth_principal *who,
+			       const struct catalog_image_query *q, struct str after, size_t n,
 			       struct catalog_image_repository **out, size_t *n_out)
 {
 	const char **names;
@@ -153,11 +153,13 @@ struct err *catalog_image_list(struct catalog *c, struct arena *m, struct auth *
 		       "SELECT full_name, namespace, name, type FROM image_repository"
 		       " WHERE full_name > $1 AND full_name LIKE $3 ESCAPE '\\'"
 		       " AND (CAST($4 AS TEXT) = '' OR namespace = $4)"
+		       " AND (CAST($5 AS TEXT) = '' OR id IN (SELECT repository_id"
+		       " FROM repository_source WHERE source_id = $5))"
 		       " ORDER BY full_name LIMIT $2",
 		       after,
-		       (const struct db_param[]){ db_cstr(like(m, str_first(part, 255))),
-						  db_text(namespace_) },
-		       2, n, &names, &n_names));
+		       (const struct db_param[]){ db_cstr(like(m, str_first(q->part, 255))),
+						  db_text(q->namespace_), db_text(q->source_id) },
+		       3, n, &names, &n_names));
 	*out = arena_new_array(m, n_names, struct catalog_image_repository);
 	*n_out = 0;
 	for (size_t i = 0; i < n_names; i++) {

@@ -237,8 +237,10 @@ static void expect_list(struct fixture *f, const struct auth_principal *who, con
 	size_t got;
 	struct buf b;
 	buf_init(&b, 10000);
-	EXPECT_OK(catalog_image_list(f->c, f->m, f->auth, who, str_of(ns), str_of(part),
-				     str_of(after), n, &v, &got));
+	EXPECT_OK(catalog_image_list(
+		f->c, f->m, f->auth, who,
+		&(struct catalog_image_query){ .namespace_ = str_of(ns), .part = str_of(part) },
+		str_of(after), n, &v, &got));
 	for (size_t i = 0; i < got; i++)
 		buf_printf(&b, "%s%s", i ? " " : "", v[i].full_name);
 	EXPECT_STR(buf_str(&b), want);

@@ -350,6 +350,9 @@ def test_a_hook_finds_what_other_hooks_missed(service, remote):
     of = lambda path: service.ok("GET", path)["items"]
     assert [(b["ref"], b["commit"]) for b in of(f"/api/v1/builds?delivery={delivery['id']}")] == [("refs/heads/main", told)]
     assert of("/api/v1/builds?delivery=whd-none") == []
+    assert [r["fullName"] for r in of(f"/api/v1/repositories?source={source.id}")] == [source.full]
+    assert of("/api/v1/repositories?source=crcs-none") == []
+    assert service.api("GET", f"/api/v1/repositories?source={source.id}", basic=None).status == 401
     assert set(source.builds()) == before | {*wanted, "refs/heads/old"}
     assert set(refs_of(service, source.full)) == set(wanted)
     # the same hook once more, and one that lies: nothing is built that is not there
