@@ -63,21 +63,43 @@ static bool gather(void *arg, struct db_row *r)
 	return true;
 }
 
+/* Only conditions that are asked for are in the text, so that the database takes their index. */
+struct query {
+	struct buf sql;
+	struct db_param params[5];
+	size_t n;
+};
+
+static void where(struct query *q, const char *condition, struct db_param value)
+{
+	q->params[q->n++] = value;
+	buf_printf(&q->sql, "%s$%zu", condition, q->n);
+}
+
 struct err *auth_audit_list(struct auth *a, struct arena *m, int64_t before, struct str actor,
 			    struct str action, struct str target, size_t n,
 			    struct auth_audit_entry **out, size_t *n_out)
 {
 	struct gathered g = { .m = m, .list = arena_new_array(m, n, struct auth_audit_entry) };
-	TRY(db_query(a->db,
-		     "SELECT seq, time_ns, actor, remote, action, target, detail FROM audit_log"
-		     " WHERE seq < $1 AND ($2 = '' OR actor = $2)"
-		     " AND ($3 = '' OR substr(action, 1, length($3)) = $3)"
-		     " AND ($4 = '' OR target = $4) ORDER BY seq DESC LIMIT $5",
-		     DB_PARAMS(db_int(before ? before : INT64_MAX),
-			       db_text(actor.p ? actor : STR("")),
-			       db_text(action.p ? action : STR("")),
-			       db_text(target.p ? target : STR("")), db_int(n)),
-		     gather, &g));
+	struct query q = { .n = 0 };
+	own_mem char *sql = NULL;
+	size_t len;
+	buf_init(&q.sql, 1000);
+	where(&q,
+	      "SELECT seq, time_ns, actor, remote, action, target, detail FROM audit_log"
+	      " WHERE seq < ",
+	      db_int(before ? before : INT64_MAX));
+	if (actor.len)
+		where(&q, " AND actor = ", db_text(actor));
+	if (action.len) {
+		where(&q, " AND substr(action, 1, length(", db_text(action));
+		buf_printf(&q.sql, ")) = $%zu", q.n);
+	}
+	if (target.len)
+		where(&q, " AND target = ", db_text(target));
+	where(&q, " ORDER BY seq DESC LIMIT ", db_int((int64_t)n));
+	TRY(buf_finish(&q.sql, &sql, &len));
+	TRY(db_query(a->db, sql, q.params, q.n, gather, &g));
 	*out = g.list;
 	*n_out = g.n;
 	return NULL;

@@ -95,6 +95,7 @@ const struct db_migration db_migrations[] = {
 	{ "0008 files of a copy", copied_sql },
 	{ "0009 sessions of the console", db_session_sql },
 	{ "0010 builds of a delivery", db_delivery_sql },
+	{ "0011 audit log by user and target", db_audit_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

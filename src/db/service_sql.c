@@ -44,6 +44,10 @@ const char db_access_sql[] =
 	"  target TEXT NOT NULL,"   /* demo/hello */
 	"  detail TEXT NOT NULL);"; /* a JSON object, without secrets */
 
+const char db_audit_sql[] = /* a page of one user, of one target */
+	"CREATE INDEX audit_log_actor ON audit_log (actor, seq);"
+	"CREATE INDEX audit_log_target ON audit_log (target, seq);";
+
 const char db_namespace_sql[] =
 	"CREATE TABLE namespace ("
 	"  id TEXT PRIMARY KEY," /* crn-… */
