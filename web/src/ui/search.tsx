@@ -1,12 +1,12 @@
-// A part of the name, which is in the address once the typing pauses.
+// What narrows a list, which is in the address once the typing pauses.
 import { Input } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useParam } from "./cursor";
 
 const TYPING_MS = 250;
 
-export function SearchField({ label }: { label: string }) {
-  const [q, setQ] = useParam("q");
+export function SearchField({ label, param = "q" }: { label: string; param?: string }) {
+  const [q, setQ] = useParam(param);
   const [text, setText] = useState(q);
   // The address comes back a moment later, when more may have been typed: that stays.
   const sent = useRef(q);

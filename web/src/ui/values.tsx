@@ -1,15 +1,5 @@
 // Values as they look everywhere: copyable, digest, time, duration, size, state.
-import {
-  CheckCircleFilled,
-  CheckOutlined,
-  ClockCircleOutlined,
-  CloseCircleFilled,
-  CopyOutlined,
-  StopOutlined,
-  SyncOutlined,
-  ThunderboltFilled,
-  UploadOutlined,
-} from "@ant-design/icons";
+import { CheckOutlined, CopyOutlined, ThunderboltFilled, UploadOutlined } from "@ant-design/icons";
 import { Button, Tooltip } from "antd";
 import { type ReactNode, useEffect, useState } from "react";
 import type { BuildJob, BuildStatus, BuildStep } from "../api";
@@ -18,6 +8,7 @@ import * as format from "../i18n/format";
 import { usePrefs } from "../prefs";
 import { announce } from "./announce";
 import { useNow } from "./clock";
+import { Pill, type Tone } from "./pill";
 
 /** Copies `text`; `what` completes "Copy …" for those who do not see the icon. */
 export function CopyButton({ text, what, label }: { text: string; what: string; label?: string }) {
@@ -89,15 +80,15 @@ export function Commit({ id }: { id: string }) {
   );
 }
 
-/** How long ago; the whole time in the tooltip. */
-export function Time({ at }: { at: string | null | undefined }) {
+/** How long ago, or with `ahead` how long until then; the whole time in the tooltip. */
+export function Time({ at, ahead }: { at: string | null | undefined; ahead?: boolean }) {
   const { language } = usePrefs();
   const now = useNow();
   if (!at) return <span className="quiet">–</span>;
   const ms = Date.parse(at);
   return (
     <time dateTime={at} title={format.absoluteTime(language, ms)}>
-      {format.relativeTime(language, Math.min(ms, now), now)}
+      {format.relativeTime(language, ahead ? ms : Math.min(ms, now), now)}
     </time>
   );
 }
@@ -121,22 +112,21 @@ export function Size({ bytes }: { bytes: number | null | undefined }) {
 }
 
 export type State = BuildStatus | BuildJob["state"] | BuildStep["state"];
-type Tone = "wait" | "run" | "good" | "bad" | "off";
 
-const STATES: Record<State, [Tone, ReactNode]> = {
-  PENDING: ["wait", <ClockCircleOutlined key="i" />],
-  queued: ["wait", <ClockCircleOutlined key="i" />],
-  waiting: ["wait", <ClockCircleOutlined key="i" />],
-  BUILDING: ["run", <SyncOutlined key="i" spin />],
-  running: ["run", <SyncOutlined key="i" spin />],
+const STATES: Record<State, [Tone, ReactNode?]> = {
+  PENDING: ["wait"],
+  queued: ["wait"],
+  waiting: ["wait"],
+  BUILDING: ["run"],
+  running: ["run"],
   pushing: ["run", <UploadOutlined key="i" />],
-  SUCCESS: ["good", <CheckCircleFilled key="i" />],
-  done: ["good", <CheckCircleFilled key="i" />],
+  SUCCESS: ["good"],
+  done: ["good"],
   cached: ["good", <ThunderboltFilled key="i" />],
-  FAILED: ["bad", <CloseCircleFilled key="i" />],
-  failed: ["bad", <CloseCircleFilled key="i" />],
-  CANCELED: ["off", <StopOutlined key="i" />],
-  canceled: ["off", <StopOutlined key="i" />],
+  FAILED: ["bad"],
+  failed: ["bad"],
+  CANCELED: ["off"],
+  canceled: ["off"],
 };
 
 /** Icon and word; `sentence` says more beside it. `label` replaces the word where the place makes the state plain. */
@@ -145,13 +135,9 @@ export function StatePill({ state, sentence, label }: { state: State; sentence?:
   const [tone, icon] = STATES[state];
   const word = t(`common.state.${state}`);
   return (
-    <span className="state">
-      <span className={`pill pill-${tone}`} title={sentence ?? word}>
-        <span aria-hidden="true">{icon}</span>
-        {label ?? word}
-        {label ? <span className="visually-hidden">: {word}</span> : null}
-      </span>
-      {sentence ? <span className="sentence">{sentence}</span> : null}
-    </span>
+    <Pill tone={tone} icon={icon} sentence={sentence} title={sentence ?? word}>
+      {label ?? word}
+      {label ? <span className="visually-hidden">: {word}</span> : null}
+    </Pill>
   );
 }
