@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { audit } from "./audit.mjs";
 import { Browser } from "./browser.mjs";
 import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
@@ -13,7 +14,7 @@ import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, roles, sources, setup, limit };
+const PARTS = { flow, habits, pages, image, log, build, roles, sources, audit, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

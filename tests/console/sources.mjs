@@ -1,12 +1,23 @@
-// Code sources by mouse: made, its connection tested, a delivery and its replay; a token for a worker and one of one's own.
-import { look } from "./browser.mjs";
-import { check, expect, expectEqual, waitFor } from "./check.mjs";
+// Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, and their end.
+import { look, settled } from "./browser.mjs";
+import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
+
+const DOCKERFILE = "FROM scratch\nCOPY Dockerfile /\n";
 
 async function choose(page, label, option) {
   await page.getByLabel(label, { exact: true }).click();
   await page.locator(".ant-select-item-option", { hasText: option }).first().click();
+}
+
+/** What is shown once goes by its button only. */
+export async function staysOpen(page, dialog) {
+  await page.keyboard.press("Escape");
+  await page.mouse.click(5, 400);
+  expectEqual(await dialog.getByRole("button", { name: "Close" }).count(), 1, "ways to close");
+  expectEqual(await dialog.getByRole("button", { name: "Cancel" }).count(), 0, "ways to cancel");
+  await dialog.getByRole("button", { name: "Close" }).waitFor();
 }
 
 /** The other end is a private repository of this server's own Git remote. */
@@ -26,16 +37,21 @@ async function make(page, server) {
   const secret = dialog.getByRole("group", { name: "the webhook's secret" });
   await secret.waitFor();
   const hook = { url: (await dialog.getByRole("group", { name: "the webhook's address" }).innerText()).trim(), secret: (await secret.innerText()).trim() };
-  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await staysOpen(page, dialog);
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await dialog.waitFor({ state: "hidden" });
   return hook;
 }
 
-async function looks(browser, server, state, path, name) {
+/** `open`: what opens over the page. */
+export async function looks(browser, server, state, path, name, open = () => {}) {
   for (const theme of ["light", "dark"]) {
     for (const [language, width] of [["en", 1280], ["zh", 1280], ["en", 320]]) {
       await check(`${name} ${theme} ${language} ${width}`, async () => {
         const page = await browser.page({ width, theme, language, state });
         await page.goto(server.url + path);
+        await settled(page);
+        await open(page);
         await look(browser, page, `${name}-${theme}-${language}-${width}`);
         await page.context().close();
       });
@@ -43,77 +59,140 @@ async function looks(browser, server, state, path, name) {
   }
 }
 
-export async function sources(browser, server) {
-  await server.api("POST", "namespaces", { name: "forge" });
-  await server.api("POST", "repositories", { namespace: "forge", name: "app", type: "PRIVATE" });
-  await server.api("PUT", "repositories/forge%2Fapp/source", { provider: "KILN" });
-  const page = await browser.page();
-  await signIn(page, server.url, "/sources");
-  await page.getByRole("heading", { name: "Code Sources", level: 1 }).waitFor();
-  let hook, id;
-  await check("code sources: one is made, its secret shown once", async () => {
-    hook = await make(page, server);
-    await page.getByRole("link", { name: "forge/app-code" }).click();
-    await page.getByRole("heading", { name: "forge/app-code", level: 1 }).waitFor();
-    id = page.url().split("/").at(-1);
-    expect(!(await page.content()).includes(hook.secret), "the secret is still on the page");
-  });
+async function connection(page, server, id) {
   await check("code sources: a connection that is refused says why and what to do", async () => {
     await page.getByRole("button", { name: "Test the connection" }).click();
     await page.getByText("SRC_AUTH").waitFor();
   });
-  await check("code sources: a connection that works", async () => {
-    await server.api("PATCH", `sources/${id}`, { credential: "password", username: "admin", secret: PASSWORD });
+  await check("code sources: a change sends only what differs, and never had the secret", async () => {
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "Change forge/app-code" });
+    expectEqual(await dialog.getByLabel("Address", { exact: true }).inputValue(), `${server.url}/git/forge/app.git`, "the address");
+    expectEqual(await dialog.getByLabel("User name", { exact: true }).inputValue(), "admin", "the user");
+    expectEqual(await dialog.locator("input[type=password]").inputValue(), "", "the secret");
+    await dialog.locator("input[type=password]").fill(PASSWORD);
+    await dialog.getByLabel("Commits to fetch").fill("0");
+    const asked = page.waitForRequest((request) => request.method() === "PATCH");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    expectEqual((await asked).postDataJSON(), { secret: PASSWORD, depth: 0 }, "the request");
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("region", { name: "Details" }).getByText("The whole history").waitFor();
+    expectEqual((await server.api("GET", `sources/${id}`)).credential, "password", "the credential");
+  });
+  await check("code sources: a change that is refused says why in its dialog", async () => {
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "Change forge/app-code" });
+    await dialog.getByLabel("Address", { exact: true }).fill("ftp://git.example/x.git");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.locator(".problem-code").waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
+  });
+  await check("code sources: a connection that works, its branches and tags, and what is built from it", async () => {
     await page.getByRole("button", { name: "Test the connection" }).click();
-    await page.getByText("It answers, with 0 branches and tags").waitFor();
+    await page.getByText("It answers, with 2 branches and tags").waitFor();
     await page.getByRole("button", { name: "Look now" }).click();
     await page.locator(".ant-alert-title", { hasText: "Looked; 0 builds started" }).waitFor();
+    const refs = page.getByRole("table", { name: "Branches and tags" });
+    await refs.getByRole("cell", { name: "Branch next" }).waitFor();
+    await page.getByLabel("Find a branch or tag").fill("mai");
+    await refs.getByRole("cell", { name: "Branch next" }).waitFor({ state: "detached" });
+    await refs.getByRole("cell", { name: "Branch main" }).waitFor();
+    await page.getByLabel("Find a branch or tag").fill("");
+    await page.getByRole("table", { name: "Image repositories" }).getByRole("link", { name: "forge/image" }).waitFor();
   });
+}
+
+async function deliveries(page, server, hook) {
+  const send = (authorization, commit) =>
+    fetch(hook.url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(authorization ? { Authorization: authorization } : {}) },
+      body: JSON.stringify({ ref: "refs/heads/main", commit, pusher: "<b>mina</b>" }),
+    });
   await check("code sources: deliveries are listed and taken up again", async () => {
-    const send = (authorization) =>
-      fetch(hook.url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...(authorization ? { Authorization: authorization } : {}) },
-        body: JSON.stringify({ ref: "refs/heads/main", commit: "a1".repeat(20), pusher: "<b>mina</b>" }),
-      });
-    expectEqual((await send(`Bearer ${hook.secret}`)).status, 202, "the signed delivery");
-    expectEqual((await send("Bearer guessed")).status, 401, "the other");
-    await page.getByText("Refused: not signed with the secret").waitFor();
+    expectEqual((await send(`Bearer ${hook.secret}`, "a1".repeat(20))).status, 202, "the signed delivery");
+    expectEqual((await send("Bearer guessed", "a1".repeat(20))).status, 401, "the other");
+    await page.getByText("It is not signed with the secret.").waitFor();
     await page.getByText("1 ref, by <b>mina</b>").waitFor();
     await page.locator("tr", { hasText: "Accepted" }).getByRole("button", { name: "Replay" }).click();
     await waitFor("the replay is announced", async () => (await page.getByText("The delivery is taken up again").count()) > 0);
     expect(await page.locator("tr", { hasText: "Refused" }).getByRole("button", { name: "Replay" }).isDisabled(), "a refused one is replayed");
   });
-  await check("code sources: a new secret is shown once", async () => {
+  await check("code sources: a delivery leads to its build", async () => {
+    await server.push("forge/app", { Dockerfile: `${DOCKERFILE}LABEL n=2\n` }, "main");
+    const { items } = await server.api("GET", "repositories/forge%2Fapp/source").then(({ sourceId }) => server.api("GET", `sources/${sourceId}/refs`));
+    expectEqual((await send(`Bearer ${hook.secret}`, items.find((ref) => ref.ref === "refs/heads/main").commit)).status, 202, "the delivery");
+    const build = page.getByRole("table", { name: "Deliveries" }).getByRole("link", { name: /forge\/image/ });
+    await build.waitFor();
+    await build.click();
+    await page.waitForURL("**/repositories/forge/image/-/builds/*");
+    await page.goBack();
+  });
+  await check("code sources: a new secret is shown once, and the question names the source", async () => {
     await page.getByRole("button", { name: "New secret" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "New secret" }).click();
+    await page.getByRole("dialog", { name: "Make a new secret for forge/app-code?" }).getByRole("button", { name: "New secret" }).click();
     const secret = (await page.getByRole("group", { name: "the webhook's secret" }).innerText()).trim();
     expect(secret && secret !== hook.secret, "it is the old one");
   });
-  await check("workers: a token is shown once, with the command", async () => {
-    await page.goto(`${server.url}/workers`);
-    await page.getByRole("button", { name: "Add a worker" }).click();
-    await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("arm-1");
-    await page.getByRole("dialog").getByRole("button", { name: "Make the token" }).click();
-    await page.getByRole("group", { name: "kiln worker" }).getByText("kiln worker --server").waitFor();
-    await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
-    await page.getByRole("cell", { name: "arm-1" }).waitFor();
+}
+
+async function end(page, server, id) {
+  await check("code sources: one that is in use is not deleted, and the dialog says why", async () => {
+    await page.goto(`${server.url}/sources`);
+    await page.getByRole("link", { name: "forge/app-code" }).click();
+    await page.getByRole("button", { name: "Delete the code source" }).click();
+    const dialog = page.getByRole("dialog", { name: "Delete forge/app-code?" });
+    await dialog.getByRole("button", { name: "Delete the code source" }).click();
+    await dialog.locator(".problem-code").waitFor();
+    await dialog.getByText("What to do").waitFor();
+    await server.api("DELETE", "repositories/forge%2Fimage/source");
+    await dialog.getByRole("button", { name: "Delete the code source" }).click();
+    await page.waitForURL("**/sources");
   });
-  await check("account: a token logs in until it is deleted", async () => {
-    await page.goto(`${server.url}/account`);
-    await page.getByRole("button", { name: "Make a token" }).click();
-    await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("ci");
-    await page.getByRole("dialog").getByRole("button", { name: "Make a token" }).click();
-    const token = (await page.getByRole("group", { name: "the token" }).innerText()).trim();
-    const who = () => fetch(`${server.url}/api/v1/tokens`, { headers: { Authorization: `Bearer ${token}` } });
-    expectEqual((await who()).status, 200, "with the token");
-    await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
-    await page.locator("tr", { hasText: "ci" }).last().getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-    await waitFor("the token is refused", async () => (await who()).status === 401);
+  await check("code sources: one that is deleted is in no list", async () => {
+    await page.getByRole("heading", { name: "Code Sources", level: 1 }).waitFor();
+    await page.getByRole("link", { name: "forge/app", exact: true }).waitFor();
+    expectEqual(await page.getByRole("link", { name: "forge/app-code" }).count(), 0, "links to it");
+    expectEqual((await server.api("GET", "sources")).items.filter((source) => source.id === id), [], "on the server");
   });
-  expectEqual(page.faults, [], "faults");
+}
+
+/** forge/app has the code; forge/image is built from it as from a server elsewhere. */
+async function prepare(server) {
+  await server.api("POST", "namespaces", { name: "forge" });
+  await server.api("POST", "repositories", { namespace: "forge", name: "app", type: "PRIVATE" });
+  await server.api("PUT", "repositories/forge%2Fapp/source", { provider: "KILN" });
+  await server.api("POST", "repositories", { namespace: "forge", name: "image", type: "PRIVATE" });
+  await server.push("forge/app", { Dockerfile: DOCKERFILE }, "main", "next");
+}
+
+export async function sources(browser, server) {
+  await prepare(server);
+  const page = await browser.page();
+  await signIn(page, server.url, "/sources");
+  await page.getByRole("heading", { name: "Code Sources", level: 1 }).waitFor();
+  let hook, id;
+  await step("code sources: one is made, its secret shown once and not lost by Escape or a click beside it", async () => {
+    hook = await make(page, server);
+    await page.getByRole("link", { name: "forge/app-code" }).click();
+    await page.getByRole("heading", { name: "forge/app-code", level: 1 }).waitFor();
+    id = page.url().split("/").at(-1);
+    expect(!(await page.content()).includes(hook.secret), "the secret is still on the page");
+    await server.api("PUT", "repositories/forge%2Fimage/source", { sourceId: id });
+    await server.api("POST", "repositories/forge%2Fimage/rules", { refType: "GIT_BRANCH", pattern: "main", imageTags: [{ version: "main" }] });
+    await page.reload();
+  });
+  await connection(page, server, id);
+  await deliveries(page, server, hook);
   const state = await page.context().storageState();
-  await page.context().close();
   await looks(browser, server, state, `/sources/${id}`, "source");
+  await looks(browser, server, state, "/sources", "sources");
+  await looks(browser, server, state, `/sources/${id}`, "source-change", async (page) => {
+    await page.locator(".section .page-actions button").first().click();
+    await page.getByRole("dialog").waitFor();
+  });
+  await end(page, server, id);
+  await check("code sources: no error", () => expectEqual(page.faults, [], "faults"));
+  await page.context().close();
 }

@@ -107,8 +107,8 @@ export const api = {
   remove: <T>(to: string, body?: unknown) => request<T>("DELETE", to, body),
 };
 
-/** All items of a list that is known to be short: follows `next` up to `limit` items. */
-export async function allOf<T>(to: string, signal?: AbortSignal, limit = 2000): Promise<T[]> {
+/** The first `limit` items or some more, and whether that is not all. */
+export async function firstOf<T>(to: string, signal?: AbortSignal, limit = 2000): Promise<{ items: T[]; more: boolean }> {
   const items: T[] = [];
   let cursor: string | null = null;
   do {
@@ -117,5 +117,10 @@ export async function allOf<T>(to: string, signal?: AbortSignal, limit = 2000): 
     items.push(...page.items);
     cursor = page.next;
   } while (cursor && items.length < limit);
-  return items;
+  return { items, more: cursor !== null };
+}
+
+/** All items of a list that is known to be short. */
+export async function allOf<T>(to: string, signal?: AbortSignal): Promise<T[]> {
+  return (await firstOf<T>(to, signal)).items;
 }

@@ -3,6 +3,7 @@ import { keepPreviousData, type QueryKey, useMutation, useQueries, useQuery, use
 import {
   allOf,
   type AuditPage,
+  firstOf,
   type ApiError,
   api,
   type Binding,
@@ -191,11 +192,20 @@ export function useSource(id: string | undefined) {
   });
 }
 
-export function useSourceRefs(source: string | undefined) {
+/** Its branches and tags as seen last, and whether there are more than are here. */
+export function useRefsOfSource(source: string | undefined) {
   return useQuery({
     queryKey: ["sources", source, "refs"],
-    queryFn: ({ signal }) => allOf<SourceRef>(path`sources/${source ?? ""}/refs`, signal),
+    queryFn: ({ signal }) => firstOf<SourceRef>(path`sources/${source ?? ""}/refs`, signal),
     enabled: source !== undefined,
+  });
+}
+
+/** What is built from it, as far as one may see it. */
+export function useRepositoriesOf(source: string) {
+  return useQuery({
+    queryKey: ["repositories", { source }],
+    queryFn: ({ signal }) => firstOf<Repository>(withQuery("repositories", { source }), signal),
   });
 }
 
@@ -211,6 +221,16 @@ export function useDeliveries(source: string, cursor?: string) {
 /** For administrators. */
 export function useInstance(enabled = true) {
   return useQuery({ queryKey: ["instance"], queryFn: ({ signal }) => api.get<Instance>("instance", signal), enabled });
+}
+
+/** The `n` builds that a delivery made, as far as one may see them. */
+export function useBuildsOf(delivery: string, n: number) {
+  return useQuery({
+    queryKey: ["builds", { delivery, n }],
+    queryFn: ({ signal }) => api.get<BuildPage>(withQuery("builds", { delivery }), signal),
+    refetchInterval: (query) => (query.state.data?.items.some(isLive) ? LIVE_MS : false),
+    enabled: n > 0,
+  });
 }
 
 export function useWorkers() {
@@ -240,6 +260,19 @@ export function useAudit(filter: { actor?: string; cursor?: string }) {
     queryKey: ["audit", filter],
     queryFn: ({ signal }) => api.get<AuditPage>(withQuery("audit", filter), signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+/** Something that ends what a page is about: the page is left, and lists of such things are asked for anew. */
+export function useRemoval(act: () => Promise<void>, lists: QueryKey, leave: () => void) {
+  const client = useQueryClient();
+  return useMutation<void, ApiError>({
+    mutationFn: act,
+    onSuccess: () => {
+      // What the page itself shows would be asked for in vain.
+      client.removeQueries({ queryKey: lists, type: "inactive" });
+      leave();
+    },
   });
 }
 

@@ -3,7 +3,7 @@ import { AutoComplete, Button, Form, Modal } from "antd";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { api, type Build, path, type Repository, type Rule } from "../../api";
-import { useChange, usePreview, useSourceRefs } from "../../queries";
+import { useChange, usePreview, useRefsOfSource } from "../../queries";
 import { isTagRef, shortRef } from "../../ui/domain";
 import { ProblemAlert } from "../../ui/states";
 import { buildUrl } from "../../urls";
@@ -43,7 +43,7 @@ function Outcome({ repository, rule, name }: { repository: string; rule: Rule; n
 
 function RefForm({ repository, rule }: { repository: Repository; rule: Rule }) {
   const t = useText();
-  const refs = useSourceRefs(repository.source?.sourceId).data ?? [];
+  const refs = useRefsOfSource(repository.source?.sourceId).data?.items ?? [];
   const wanted = refs.filter((r) => isTagRef(r.ref) === (rule.refType === "GIT_TAG"));
   const [name, setName] = useState("");
   const start = useStartBuild(repository.fullName, rule.id);

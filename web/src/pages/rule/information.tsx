@@ -1,7 +1,7 @@
 // Step Build Information.
 import { AutoComplete, Button, Form, Input, Radio } from "antd";
 import type { Repository } from "../../api";
-import { useSourceRefs } from "../../queries";
+import { useRefsOfSource } from "../../queries";
 import { isTagRef, shortRef } from "../../ui/domain";
 import { groupsOf, looksLikeExpression, type RuleDraft } from "./draft";
 import { useText } from "./text";
@@ -13,7 +13,7 @@ export interface StepProps {
 
 function Pattern({ repository, draft, change }: StepProps & { repository: Repository }) {
   const t = useText();
-  const refs = useSourceRefs(repository.source?.sourceId).data ?? [];
+  const refs = useRefsOfSource(repository.source?.sourceId).data?.items ?? [];
   const names = refs.filter((r) => isTagRef(r.ref) === (draft.refType === "GIT_TAG")).map((r) => shortRef(r.ref));
   const groups = draft.match === "expression" ? groupsOf(draft.pattern) : [];
   return (

@@ -11,6 +11,7 @@ import { Table } from "../../ui/table";
 import { Time } from "../../ui/values";
 import { AddSource } from "./add";
 import { SourcePage } from "./one";
+import { SourceState } from "./state";
 import { useText } from "./text";
 
 function List({ items }: { items: Source[] }) {
@@ -33,7 +34,7 @@ function List({ items }: { items: Source[] }) {
         },
         { title: t("sources.provider"), narrow: true, render: (s) => d(`domain.source.${s.provider}`) },
         { title: t("sources.address"), render: (s) => <code>{s.url}</code> },
-        { title: t("sources.state"), render: (s) => (s.lastError ? s.lastError : t(s.lastLookAt ? "sources.reached" : "sources.notYet")) },
+        { title: t("sources.state"), render: (s) => <SourceState source={s} /> },
         { title: t("sources.looked"), narrow: true, render: (s) => <Time at={s.lastLookAt} /> },
       ]}
     />

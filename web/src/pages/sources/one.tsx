@@ -1,18 +1,24 @@
 // One code source: its connection, its webhook, what the hook delivered.
-import { Alert, App, Button } from "antd";
+import { Alert, Button } from "antd";
 import { useNavigate } from "react-router";
 import { api, path, type Source, type SourceHookSecret, type SourceLook, type SourceTest } from "../../api";
 import { useDomain } from "../../i18n/domain";
-import { useChange, useSource } from "../../queries";
+import { useChange, useRemoval, useSource } from "../../queries";
 import { announce } from "../../ui/announce";
+import { useConfirm } from "../../ui/confirm";
 import { Facts, Page, Section } from "../../ui/page";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { Time } from "../../ui/values";
 import { Deliveries } from "./deliveries";
+import { EditSource } from "./edit";
+import { Refs, UsedBy } from "./refs";
 import { DeployKey, Hook } from "./secret";
+import { SourceState } from "./state";
 import { useText } from "./text";
 
 const SHOWN_REFS = 20;
+
+const nameOf = (source: Source) => `${source.namespace}/${source.name}`;
 
 function Connection({ source }: { source: Source }) {
   const t = useText();
@@ -36,6 +42,7 @@ function Connection({ source }: { source: Source }) {
         </>
       }
     >
+      <SourceState source={source} />
       {test.error ? <ProblemAlert error={test.error} /> : null}
       {look.error ? <ProblemAlert error={look.error} /> : null}
       {look.data ? <Alert type="success" title={t("sources.lookedNow", { n: look.data.builds })} /> : null}
@@ -54,26 +61,25 @@ function Connection({ source }: { source: Source }) {
           }
         />
       ) : null}
-      {source.lastError && !test.data ? <Alert type="error" title={t("sources.lastError")} description={source.lastError} /> : null}
     </Section>
   );
 }
 
 function Webhook({ source }: { source: Source }) {
   const t = useText();
-  const { modal } = App.useApp();
+  const confirm = useConfirm();
   const rotate = useChange((_: undefined) => api.post<SourceHookSecret>(`${path`sources/${source.id}`}:rotate`), [["sources"]]);
   const ask = () =>
-    void modal.confirm({
-      title: t("sources.rotateTitle"),
-      content: t("sources.rotateText"),
-      okText: t("sources.rotate"),
-      onOk: () => rotate.mutateAsync(undefined).catch(() => {}),
+    confirm({
+      title: t("sources.rotateTitle", { name: nameOf(source) }),
+      text: t("sources.rotateText"),
+      ok: t("sources.rotate"),
+      danger: false,
+      act: () => rotate.mutateAsync(undefined),
     });
   if (!source.hookUrl) return null;
   return (
     <Section title={t("sources.hook")} actions={<Button onClick={ask}>{t("sources.rotate")}</Button>}>
-      {rotate.error ? <ProblemAlert error={rotate.error} /> : null}
       <Hook url={source.hookUrl} secret={rotate.data?.hookSecret ?? null} />
     </Section>
   );
@@ -84,7 +90,7 @@ function Details({ source }: { source: Source }) {
   const d = useDomain();
   const yes = (on: boolean) => t(on ? "sources.yes" : "sources.no");
   return (
-    <Section title={t("sources.details")}>
+    <Section title={t("sources.details")} actions={source.provider === "KILN" ? null : <EditSource source={source} />}>
       <Facts
         items={[
           [t("sources.provider"), d(`domain.source.${source.provider}`)],
@@ -106,31 +112,26 @@ function Details({ source }: { source: Source }) {
 function Delete({ source }: { source: Source }) {
   const t = useText();
   const navigate = useNavigate();
-  const { modal } = App.useApp();
-  const name = `${source.namespace}/${source.name}`;
-  const remove = useChange((_: undefined) => api.remove<void>(path`sources/${source.id}`), [], () => void navigate("/sources"));
+  const confirm = useConfirm();
+  const remove = useRemoval(() => api.remove<void>(path`sources/${source.id}`), ["sources"], () => void navigate("/sources"));
   const ask = () =>
-    void modal.confirm({
-      title: t("sources.deleteTitle", { name }),
-      content: t("sources.deleteText"),
-      okText: t("sources.delete"),
-      okButtonProps: { danger: true },
-      onOk: () => remove.mutateAsync(undefined).catch(() => {}),
+    confirm({
+      title: t("sources.deleteTitle", { name: nameOf(source) }),
+      text: t("sources.deleteText"),
+      ok: t("sources.delete"),
+      act: () => remove.mutateAsync(),
     });
   return (
-    <>
-      {remove.error ? <ProblemAlert error={remove.error} /> : null}
-      <Button danger onClick={ask}>
-        {t("sources.delete")}
-      </Button>
-    </>
+    <Button danger onClick={ask}>
+      {t("sources.delete")}
+    </Button>
   );
 }
 
 export function SourcePage({ id }: { id: string }) {
   const t = useText();
   const query = useSource(id);
-  const name = query.data ? `${query.data.namespace}/${query.data.name}` : t("sources.title");
+  const name = query.data ? nameOf(query.data) : t("sources.title");
   return (
     <Page title={name} crumbs={[{ text: t("sources.title"), to: "/sources" }]}>
       <Shown query={query}>
@@ -139,6 +140,8 @@ export function SourcePage({ id }: { id: string }) {
             <Details source={source} />
             <Connection source={source} />
             <Webhook source={source} />
+            <UsedBy source={source} />
+            <Refs source={source} />
             {source.hookUrl ? <Deliveries source={source} /> : null}
             <Delete source={source} />
           </>
