@@ -60,7 +60,7 @@ async function workers(page, server) {
     await page.locator(".problem", { hasText: "Wait a little." }).getByText("BUSY", { exact: true }).waitFor();
     await page.unroute("**/workers/*:drain");
     await board.getByRole("button", { name: "Drain" }).click();
-    await board.getByText("Takes no more builds").waitFor();
+    await board.getByRole("button", { name: "Resume" }).waitFor();
     expectEqual(await page.locator(".problem").count(), 0, "problems");
   });
   await check("workers: one is removed, at the second try", async () => {

@@ -255,10 +255,17 @@ export function useSessions() {
   return useQuery({ queryKey: ["sessions"], queryFn: ({ signal }) => allOf<Session>("sessions", signal) });
 }
 
-export function useAudit(filter: { actor?: string; cursor?: string }) {
+export interface AuditFilter {
+  actor?: string;
+  /** How actions begin. */
+  action?: string;
+  target?: string;
+}
+
+export function useAudit(filter: AuditFilter & { cursor?: string }) {
   return useQuery({
     queryKey: ["audit", filter],
-    queryFn: ({ signal }) => api.get<AuditPage>(withQuery("audit", filter), signal),
+    queryFn: ({ signal }) => api.get<AuditPage>(withQuery("audit", { ...filter }), signal),
     placeholderData: keepPreviousData,
   });
 }
