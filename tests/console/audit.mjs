@@ -107,18 +107,12 @@ async function passwords(browser, server, page) {
     expectEqual(await page.getByLabel("Current password").count(), 0, "fields of an administrator");
     await server.api("POST", "users", { name: "mina", password: "first-password" });
     const own = await browser.page();
-    await own.goto(`${server.url}/account`);
-    const signInAs = async (password) => {
-      await own.getByLabel("User").fill("mina");
-      await own.getByLabel("Password", { exact: true }).fill(password);
-      await own.getByRole("button", { name: "Sign in" }).click();
-    };
-    await signInAs("first-password");
+    await signIn(own, server.url, "/account", "mina", "first-password");
     await own.getByLabel("Current password").fill("first-password");
     await own.getByLabel("New password").fill("second-password");
     await own.getByRole("button", { name: "Change the password" }).click();
     await own.getByRole("button", { name: "Sign in" }).waitFor();
-    await signInAs("second-password");
+    await signIn(own, server.url, "/account", "mina", "second-password");
     await own.getByRole("heading", { name: "Account", level: 1 }).waitFor();
     await own.context().close();
   });

@@ -137,6 +137,29 @@ async function deliveries(page, server, hook) {
   });
 }
 
+async function roles(browser, server, id) {
+  const offers = ["Change", "Test the connection", "Look now", "New secret", "Replay", "Delete the code source"];
+  const wanted = { view: [], develop: ["Look now", "Replay"], maintain: offers };
+  for (const [role, names] of Object.entries(wanted)) {
+    await check(`code sources: what is offered to the role ${role}`, async () => {
+      await server.api("POST", "users", { name: `forge-${role}`, password: "forge-password" });
+      await server.api("PUT", `namespaces/forge/members/forge-${role}`, { role });
+      const page = await browser.page();
+      await signIn(page, server.url, `/sources/${id}`, `forge-${role}`, "forge-password");
+      await page.getByRole("table", { name: "Deliveries" }).waitFor();
+      await settled(page);
+      const found = [];
+      for (const name of offers) if ((await page.getByRole("button", { name, exact: name !== "Replay" }).count()) > 0) found.push(name);
+      expectEqual(found, names, "what is offered");
+      await page.goto(`${server.url}/sources`);
+      await settled(page);
+      expectEqual(await page.getByRole("button", { name: "Add a code source" }).count(), role === "maintain" ? 1 : 0, "ways to make one");
+      expectEqual(page.faults, [], "faults");
+      await page.context().close();
+    });
+  }
+}
+
 async function end(page, server, id) {
   await check("code sources: one that is in use is not deleted, and the dialog says why", async () => {
     await page.goto(`${server.url}/sources`);
@@ -192,6 +215,7 @@ export async function sources(browser, server) {
     await page.locator(".section .page-actions button").first().click();
     await page.getByRole("dialog").waitFor();
   });
+  await roles(browser, server, id);
   await end(page, server, id);
   await check("code sources: no error", () => expectEqual(page.faults, [], "faults"));
   await page.context().close();

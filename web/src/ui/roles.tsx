@@ -14,6 +14,14 @@ export function useMayMake(): boolean {
   return Boolean(me?.admin || namespaces?.some((namespace) => may(namespace, "maintain")));
 }
 
+/** Has one the role in the namespace of this? Nobody has while it is asked for. */
+export function useMayIn(namespace: string, least: Role): boolean {
+  return may(
+    useNamespaces().data?.find(({ name }) => name === namespace),
+    least,
+  );
+}
+
 /** A page for those who have the role; others read which one it takes, and who gives it. */
 export function NeedsRole({ place, least, children }: { place: Repository; least: Role; children: ReactNode }) {
   const t = useCommon();

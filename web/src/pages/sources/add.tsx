@@ -3,6 +3,7 @@ import { Form, Input, Select } from "antd";
 import { api, type SourceCreated, type SourceRequest } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useChange, useNamespaces } from "../../queries";
+import { may } from "../../roles";
 import { announce } from "../../ui/announce";
 import { MakeDialog } from "../../ui/make";
 import { ConnectionFields } from "./fields";
@@ -15,7 +16,7 @@ const FIRST = { provider: "GITHUB", credential: "none", submodules: false, depth
 function Names() {
   const t = useText();
   const d = useDomain();
-  const namespaces = useNamespaces().data ?? [];
+  const namespaces = useNamespaces().data?.filter((namespace) => may(namespace, "maintain")) ?? [];
   const needed = { required: true, message: t("sources.needed") };
   return (
     <>

@@ -10,8 +10,9 @@ import { CursorPager, useParam } from "../../ui/cursor";
 import { Ref } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Pill, type Tone } from "../../ui/pill";
+import { useMayIn } from "../../ui/roles";
 import { Nothing, ProblemAlert, Shown } from "../../ui/states";
-import { Table } from "../../ui/table";
+import { type Column, Table } from "../../ui/table";
 import { Commit, StatePill, Time } from "../../ui/values";
 import { buildUrl } from "../../urls";
 import { useText } from "./text";
@@ -72,11 +73,28 @@ export function Deliveries({ source }: { source: Source }) {
   const t = useText();
   const [cursor] = useParam("cursor");
   const deliveries = useDeliveries(source.id, cursor);
+  const mayReplay = useMayIn(source.namespace, "develop");
   const replay = useChange(
     (id: string) => api.post<DeliveryReplay>(`${path`sources/${source.id}/deliveries/${id}`}:replay`),
     [["sources"], ["builds"]],
     () => announce(t("sources.replayed")),
   );
+  const actions: Column<Delivery> = {
+    title: t("sources.actions"),
+    narrow: true,
+    render: (item) => (
+      <div className="actions">
+        <Button
+          type="link"
+          disabled={item.outcome === "refused"}
+          aria-label={t("sources.replayNamed", { id: item.id })}
+          onClick={() => replay.mutate(item.id)}
+        >
+          {t("sources.replay")}
+        </Button>
+      </div>
+    ),
+  };
   return (
     <Section title={t("sources.deliveries")}>
       {replay.error ? <ProblemAlert error={replay.error} /> : null}
@@ -96,22 +114,7 @@ export function Deliveries({ source }: { source: Source }) {
                   { title: t("sources.outcome"), render: (item) => <Outcome outcome={item.outcome} /> },
                   { title: t("sources.changes"), render: (item) => <Changes delivery={item} /> },
                   { title: t("sources.builds"), render: (item) => <Builds delivery={item} /> },
-                  {
-                    title: t("sources.actions"),
-                    narrow: true,
-                    render: (item) => (
-                      <div className="actions">
-                        <Button
-                          type="link"
-                          disabled={item.outcome === "refused"}
-                          aria-label={t("sources.replayNamed", { id: item.id })}
-                          onClick={() => replay.mutate(item.id)}
-                        >
-                          {t("sources.replay")}
-                        </Button>
-                      </div>
-                    ),
-                  },
+                  ...(mayReplay ? [actions] : []),
                 ]}
               />
             )}

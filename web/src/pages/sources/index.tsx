@@ -6,6 +6,7 @@ import type { Source } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useSources } from "../../queries";
 import { Page, Section } from "../../ui/page";
+import { useMayMake } from "../../ui/roles";
 import { Nothing, Shown } from "../../ui/states";
 import { Table } from "../../ui/table";
 import { Time } from "../../ui/values";
@@ -44,15 +45,18 @@ function List({ items }: { items: Source[] }) {
 function Sources() {
   const t = useText();
   const sources = useSources();
+  const mayMake = useMayMake();
   const [open, setOpen] = useState(false);
   return (
     <Page
       title={t("sources.title")}
       lead={t("sources.lead")}
       actions={
-        <Button type="primary" onClick={() => setOpen(true)}>
-          {t("sources.add")}
-        </Button>
+        mayMake ? (
+          <Button type="primary" onClick={() => setOpen(true)}>
+            {t("sources.add")}
+          </Button>
+        ) : null
       }
     >
       <Section title={t("sources.all")}>

@@ -7,6 +7,7 @@ import { useChange, useRemoval, useSource } from "../../queries";
 import { announce } from "../../ui/announce";
 import { useConfirm } from "../../ui/confirm";
 import { Facts, Page, Section } from "../../ui/page";
+import { useMayIn } from "../../ui/roles";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { Time } from "../../ui/values";
 import { Deliveries } from "./deliveries";
@@ -22,6 +23,8 @@ const nameOf = (source: Source) => `${source.namespace}/${source.name}`;
 
 function Connection({ source }: { source: Source }) {
   const t = useText();
+  const mayChange = useMayIn(source.namespace, "maintain");
+  const mayLook = useMayIn(source.namespace, "develop");
   const test = useChange((_: undefined) => api.post<SourceTest>(`${path`sources/${source.id}`}:test`), [["sources", "one", source.id]]);
   const look = useChange(
     (_: undefined) => api.post<SourceLook>(`${path`sources/${source.id}`}:look`),
@@ -33,12 +36,16 @@ function Connection({ source }: { source: Source }) {
       title={t("sources.connection")}
       actions={
         <>
-          <Button loading={test.isPending} onClick={() => test.mutate(undefined)}>
-            {t("sources.test")}
-          </Button>
-          <Button loading={look.isPending} onClick={() => look.mutate(undefined)}>
-            {t("sources.look")}
-          </Button>
+          {mayChange ? (
+            <Button loading={test.isPending} onClick={() => test.mutate(undefined)}>
+              {t("sources.test")}
+            </Button>
+          ) : null}
+          {mayLook ? (
+            <Button loading={look.isPending} onClick={() => look.mutate(undefined)}>
+              {t("sources.look")}
+            </Button>
+          ) : null}
         </>
       }
     >
@@ -68,6 +75,7 @@ function Connection({ source }: { source: Source }) {
 function Webhook({ source }: { source: Source }) {
   const t = useText();
   const confirm = useConfirm();
+  const mayChange = useMayIn(source.namespace, "maintain");
   const rotate = useChange((_: undefined) => api.post<SourceHookSecret>(`${path`sources/${source.id}`}:rotate`), [["sources"]]);
   const ask = () =>
     confirm({
@@ -79,7 +87,7 @@ function Webhook({ source }: { source: Source }) {
     });
   if (!source.hookUrl) return null;
   return (
-    <Section title={t("sources.hook")} actions={<Button onClick={ask}>{t("sources.rotate")}</Button>}>
+    <Section title={t("sources.hook")} actions={mayChange ? <Button onClick={ask}>{t("sources.rotate")}</Button> : null}>
       <Hook url={source.hookUrl} secret={rotate.data?.hookSecret ?? null} />
     </Section>
   );
@@ -88,9 +96,10 @@ function Webhook({ source }: { source: Source }) {
 function Details({ source }: { source: Source }) {
   const t = useText();
   const d = useDomain();
+  const mayChange = useMayIn(source.namespace, "maintain") && source.provider !== "KILN";
   const yes = (on: boolean) => t(on ? "sources.yes" : "sources.no");
   return (
-    <Section title={t("sources.details")} actions={source.provider === "KILN" ? null : <EditSource source={source} />}>
+    <Section title={t("sources.details")} actions={mayChange ? <EditSource source={source} /> : null}>
       <Facts
         items={[
           [t("sources.provider"), d(`domain.source.${source.provider}`)],
@@ -113,6 +122,7 @@ function Delete({ source }: { source: Source }) {
   const t = useText();
   const navigate = useNavigate();
   const confirm = useConfirm();
+  const mayDelete = useMayIn(source.namespace, "maintain");
   const remove = useRemoval(() => api.remove<void>(path`sources/${source.id}`), ["sources"], () => void navigate("/sources"));
   const ask = () =>
     confirm({
@@ -121,6 +131,7 @@ function Delete({ source }: { source: Source }) {
       ok: t("sources.delete"),
       act: () => remove.mutateAsync(),
     });
+  if (!mayDelete) return null;
   return (
     <Button danger onClick={ask}>
       {t("sources.delete")}
