@@ -50,7 +50,7 @@ async function workers(page, server) {
   await check("workers: a token is shown once, with command and unit, and the worker is seen to come", async () => {
     await addWorker(page, server);
     const row = page.getByRole("row", { name: /arm-1/ });
-    await row.getByText("in 29 days").waitFor();
+    await row.getByText("in 30 days").waitFor();
     await onLine(row, "arm-1", "Delete");
   });
   const board = page.getByRole("row", { name: /arm-board/ });

@@ -14,7 +14,9 @@ const STEPS: Array<[Intl.RelativeTimeFormatUnit, number]> = [
 export function relativeTime(language: Language, at: number, now: number): string {
   const seconds = Math.round((at - now) / 1000);
   const [unit, size] = STEPS.find(([, n]) => Math.abs(seconds) >= n) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(locale(language), { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+  // What is gone counts when it is whole; 30 days ahead are 30 a moment later too.
+  const n = seconds > 0 ? Math.round(seconds / size) : Math.trunc(seconds / size);
+  return new Intl.RelativeTimeFormat(locale(language), { numeric: "auto" }).format(n, unit);
 }
 
 export function absoluteTime(language: Language, at: number): string {
