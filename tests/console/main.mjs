@@ -4,6 +4,7 @@ import { Browser } from "./browser.mjs";
 import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
 import { flow } from "./flow.mjs";
+import { hostile } from "./hostile.mjs";
 import { habits, limit } from "./habits.mjs";
 import { image } from "./image.mjs";
 import { log } from "./log.mjs";
@@ -14,7 +15,7 @@ import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, roles, sources, audit, setup, limit };
+const PARTS = { flow, habits, pages, image, log, build, roles, hostile, sources, audit, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {
