@@ -1,11 +1,12 @@
 // The table Build Rules.
 import { BranchesOutlined, InfoCircleOutlined, PlusOutlined, TagOutlined } from "@ant-design/icons";
-import { App, Button, Switch } from "antd";
+import { Button, Switch } from "antd";
 import { Link, useNavigate } from "react-router";
 import { api, path, type Repository, type Rule } from "../../api";
 import { useChange, useRules } from "../../queries";
 import { may } from "../../roles";
 import { useShortcut } from "../../shell/shortcuts";
+import { useConfirm } from "../../ui/confirm";
 import { useParam } from "../../ui/cursor";
 import { Platforms } from "../../ui/domain";
 import { Section } from "../../ui/page";
@@ -50,18 +51,17 @@ function Enabled({ repository, rule }: { repository: Repository; rule: Rule }) {
 
 function DeleteRule({ repository, rule }: { repository: string; rule: Rule }) {
   const t = useText();
-  const { modal } = App.useApp();
+  const confirm = useConfirm();
   const remove = useChange(
     (_: undefined) => api.remove<void>(path`repositories/${repository}/rules/${rule.id}`),
     [["repositories", repository, "rules"]],
   );
   const ask = () =>
-    void modal.confirm({
+    confirm({
       title: t("building.deleteTitle", { name: rule.pattern }),
-      content: t("building.deleteText"),
-      okText: t("building.delete"),
-      okButtonProps: { danger: true },
-      onOk: () => remove.mutateAsync(undefined),
+      text: t("building.deleteText"),
+      ok: t("building.delete"),
+      act: () => remove.mutateAsync(undefined),
     });
   return (
     <Button type="link" danger aria-label={t("building.deleteRule", { name: rule.pattern })} onClick={ask}>

@@ -1,5 +1,5 @@
 // Repository > Settings: what Create Repository asked for, the code source, and the end of it all.
-import { App, Button, Checkbox, Form, Input, Modal, Radio, Select, Switch } from "antd";
+import { Button, Checkbox, Form, Input, Modal, Radio, Select, Switch } from "antd";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { api, type Binding, type BindingRequest, path, type Repository, type RepositoryChange } from "../../api";
@@ -7,6 +7,7 @@ import { useDomain } from "../../i18n/domain";
 import { useBinding, useChange, useSources } from "../../queries";
 import { NeedsRole } from "../../ui/roles";
 import { announce } from "../../ui/announce";
+import { useConfirm } from "../../ui/confirm";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { useCrumbs } from "../repository/crumbs";
@@ -74,7 +75,7 @@ function requestOf({ source, ...settings }: BindingDraft): BindingRequest {
 function SourceForm({ repository, binding }: { repository: Repository; binding?: Binding }) {
   const t = useText();
   const d = useDomain();
-  const { modal } = App.useApp();
+  const confirm = useConfirm();
   const name = repository.fullName;
   const sources = useSources(repository.namespace).data ?? [];
   const save = useChange(
@@ -84,12 +85,11 @@ function SourceForm({ repository, binding }: { repository: Repository; binding?:
   );
   const unbind = useChange((_: undefined) => api.remove<void>(path`repositories/${name}/source`), [["repositories"]]);
   const ask = () =>
-    void modal.confirm({
+    confirm({
       title: t("settings.unbindTitle"),
-      content: t("settings.unbindText"),
-      okText: t("settings.unbind"),
-      okButtonProps: { danger: true },
-      onOk: () => unbind.mutateAsync(undefined).catch(() => {}),
+      text: t("settings.unbindText"),
+      ok: t("settings.unbind"),
+      act: () => unbind.mutateAsync(undefined),
     });
   const first: BindingDraft = binding
     ? { source: binding.sourceId, autoBuild: binding.autoBuild, overseas: binding.pool === "overseas", noCache: binding.noCache }
@@ -111,7 +111,6 @@ function SourceForm({ repository, binding }: { repository: Repository; binding?:
         <Checkbox>{t("settings.noCache")}</Checkbox>
       </Form.Item>
       {save.error ? <ProblemAlert error={save.error} /> : null}
-      {unbind.error ? <ProblemAlert error={unbind.error} /> : null}
       <div className="form-buttons">
         <Button type="primary" htmlType="submit" loading={save.isPending}>
           {t(binding ? "settings.save" : "settings.bind")}

@@ -1,10 +1,11 @@
 // What can be done with a tag: point another name at it, delete it.
-import { App, Button, Form, Input, Modal } from "antd";
+import { Button, Form, Input, Modal } from "antd";
 import { useState } from "react";
 import { api, path, type Repository, type Tag } from "../../api";
 import { useChange } from "../../queries";
 import { may } from "../../roles";
 import { announce } from "../../ui/announce";
+import { useConfirm } from "../../ui/confirm";
 import { ProblemAlert } from "../../ui/states";
 import { useText } from "./text";
 
@@ -36,22 +37,18 @@ function RetagForm({ repository, tag, done }: { repository: string; tag: Tag; do
 
 function DeleteTag({ repository, tag, sharing }: { repository: string; tag: Tag; sharing: number }) {
   const t = useText();
-  const { modal, notification } = App.useApp();
+  const confirm = useConfirm();
   const remove = useChange(
     (_: undefined) => api.remove<void>(path`repositories/${repository}/tags/${tag.name}`),
     [["repositories", repository, "tags"]],
     () => announce(t("version.deleted", { name: tag.name })),
   );
   const ask = () =>
-    void modal.confirm({
+    confirm({
       title: t("version.deleteTitle", { name: tag.name }),
-      content: sharing > 0 ? t("version.deleteShared", { n: sharing }) : t("version.deleteText"),
-      okText: t("version.delete"),
-      okButtonProps: { danger: true },
-      onOk: () =>
-        remove
-          .mutateAsync(undefined)
-          .catch((error: Error) => void notification.error({ title: error.message })),
+      text: sharing > 0 ? t("version.deleteShared", { n: sharing }) : t("version.deleteText"),
+      ok: t("version.delete"),
+      act: () => remove.mutateAsync(undefined),
     });
   return (
     <Button type="link" danger aria-label={t("version.deleteNamed", { name: tag.name })} onClick={ask}>
