@@ -70,6 +70,17 @@ export async function settled(page) {
   await page.locator(".ant-skeleton").first().waitFor({ state: "detached" });
 }
 
+const AT_ONCE = 2;
+
+/** `act` for both themes and each [language, width], some of them at once. */
+export async function eachLook(looks, act) {
+  const all = ["light", "dark"].flatMap((theme) => looks.map(([language, width]) => ({ theme, language, width })));
+  const lane = async () => {
+    for (let one = all.shift(); one; one = all.shift()) await act(one);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
 /** Whatever page it is: a screenshot, nothing wider than the screen, axe-core, no fault. */
 export async function look(browser, page, name) {
   await settled(page);

@@ -1,5 +1,5 @@
 // The page of a build: why it failed, retry, timeline, Dockerfile, result; axe-core in both themes and languages; cancel.
-import { look } from "./browser.mjs";
+import { eachLook, look } from "./browser.mjs";
 import { Gate, pathOf, start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -14,19 +14,17 @@ RUN echo compiling; echo 'main.c:3: error: unknown type' >&2; test $TARGETARCH =
 const VIEWS = ["log", "timeline", "dockerfile", "result"];
 
 async function looks(browser, server, state, build) {
-  for (const theme of ["light", "dark"]) {
-    for (const [language, width] of [["en", 1280], ["zh", 1280], ["en", 320], ["en", 3840]]) {
-      const page = await browser.page({ theme, language, width, state });
-      for (const view of VIEWS) {
-        await check(`build page: ${view} ${theme} ${language} ${width}`, async () => {
-          await page.goto(server.url + pathOf("builds/broken", build, `?view=${view}`));
-          await page.locator(".build-views").waitFor();
-          await look(browser, page, `build-${view}-${theme}-${language}-${width}`);
-        });
-      }
-      await page.context().close();
+  await eachLook([["en", 1280], ["zh", 1280], ["en", 320], ["en", 3840]], async ({ theme, language, width }) => {
+    const page = await browser.page({ theme, language, width, state });
+    for (const view of VIEWS) {
+      await check(`build page: ${view} ${theme} ${language} ${width}`, async () => {
+        await page.goto(server.url + pathOf("builds/broken", build, `?view=${view}`));
+        await page.locator(".build-views").waitFor();
+        await look(browser, page, `build-${view}-${theme}-${language}-${width}`);
+      });
     }
-  }
+    await page.context().close();
+  });
 }
 
 async function broken(browser, server, page) {

@@ -1,7 +1,7 @@
 // The list of versions and the page of one: an index that shares layers, an artifact, texts that would be markup elsewhere.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { look } from "./browser.mjs";
+import { eachLook, look } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -171,19 +171,17 @@ async function looks(browser, server, state, child) {
     "version-artifact": "versions/bill",
     "version-digest": `manifests/${encodeURIComponent(child)}`,
   };
-  for (const theme of ["light", "dark"]) {
-    for (const [language, width] of [["en", 320], ["en", 1280], ["zh", 1280]]) {
-      const page = await browser.page({ width, theme, language, state });
-      for (const [name, path] of Object.entries(pages)) {
-        const full = `${name}-${width}-${theme}-${language}`;
-        await check(`page ${full}`, async () => {
-          await page.goto(`${server.url}${AT}/${path}`);
-          await look(browser, page, full);
-        });
-      }
-      await page.context().close();
+  await eachLook([["en", 320], ["en", 1280], ["zh", 1280]], async ({ theme, language, width }) => {
+    const page = await browser.page({ width, theme, language, state });
+    for (const [name, path] of Object.entries(pages)) {
+      const full = `${name}-${width}-${theme}-${language}`;
+      await check(`page ${full}`, async () => {
+        await page.goto(`${server.url}${AT}/${path}`);
+        await look(browser, page, full);
+      });
     }
-  }
+    await page.context().close();
+  });
 }
 
 export async function image(browser, server) {

@@ -1,6 +1,6 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
 import { check } from "./check.mjs";
-import { look, settled } from "./browser.mjs";
+import { eachLook, look, settled } from "./browser.mjs";
 import { AT, signIn } from "./flow.mjs";
 
 const PAGES = {
@@ -27,11 +27,8 @@ const PAGES = {
 };
 // What the second step of the wizard finds from the first.
 const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
-// The narrowest and the widest differ in layout only, which one language shows, and the widest in one theme.
-const WIDTHS = {
-  light: { en: [320, 1280, 3840], zh: [390, 1280] },
-  dark: { en: [320, 1280], zh: [390, 1280] },
-};
+// The widest differs in layout only, which one language shows.
+const LOOKS = [["en", 320], ["en", 1280], ["en", 3840], ["zh", 390], ["zh", 1280]];
 
 async function variant(browser, server, state, theme, language, width) {
   const page = await browser.page({ width, theme, language, state });
@@ -75,18 +72,14 @@ export async function pages(browser, server) {
   await first.getByRole("heading", { name: "Home", level: 1 }).waitFor();
   const state = await first.context().storageState();
   await first.context().close();
-  for (const theme of ["light", "dark"]) {
-    await overlays(browser, server, state, theme);
-    for (const language of ["en", "zh"]) {
-      const signed = await browser.page({ theme, language });
-      await check(`page sign-in-${theme}-${language}`, async () => {
-        await signed.goto(server.url);
-        await look(browser, signed, `sign-in-${theme}-${language}`);
-      });
-      await signed.context().close();
-      for (const width of WIDTHS[theme][language]) {
-        await variant(browser, server, state, theme, language, width);
-      }
-    }
-  }
+  await Promise.all(["light", "dark"].map((theme) => overlays(browser, server, state, theme)));
+  await eachLook([["en", 1280], ["zh", 390]], async ({ theme, language, width }) => {
+    const page = await browser.page({ theme, language, width });
+    await check(`page sign-in-${width}-${theme}-${language}`, async () => {
+      await page.goto(server.url);
+      await look(browser, page, `sign-in-${width}-${theme}-${language}`);
+    });
+    await page.context().close();
+  });
+  await eachLook(LOOKS, ({ theme, language, width }) => variant(browser, server, state, theme, language, width));
 }

@@ -1,5 +1,5 @@
 // Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, and their end.
-import { look, settled } from "./browser.mjs";
+import { eachLook, look, settled } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -45,18 +45,16 @@ async function make(page, server) {
 
 /** `open`: what opens over the page. */
 export async function looks(browser, server, state, path, name, open = () => {}) {
-  for (const theme of ["light", "dark"]) {
-    for (const [language, width] of [["en", 1280], ["zh", 1280], ["en", 320]]) {
-      await check(`${name} ${theme} ${language} ${width}`, async () => {
-        const page = await browser.page({ width, theme, language, state });
-        await page.goto(server.url + path);
-        await settled(page);
-        await open(page);
-        await look(browser, page, `${name}-${theme}-${language}-${width}`);
-        await page.context().close();
-      });
-    }
-  }
+  await eachLook([["en", 1280], ["zh", 1280], ["en", 320]], ({ theme, language, width }) =>
+    check(`${name} ${theme} ${language} ${width}`, async () => {
+      const page = await browser.page({ width, theme, language, state });
+      await page.goto(server.url + path);
+      await settled(page);
+      await open(page);
+      await look(browser, page, `${name}-${theme}-${language}-${width}`);
+      await page.context().close();
+    }),
+  );
 }
 
 async function connection(page, server, id) {
