@@ -1,6 +1,5 @@
 // Repository > Settings: what Create Repository asked for, the code source, and the end of it all.
-import { Button, Checkbox, Form, Input, Modal, Radio, Select, Switch } from "antd";
-import { useState } from "react";
+import { Button, Checkbox, Form, Input, Radio, Select, Switch } from "antd";
 import { useNavigate } from "react-router";
 import { api, type Binding, type BindingRequest, path, type Repository, type RepositoryChange } from "../../api";
 import { useDomain } from "../../i18n/domain";
@@ -8,6 +7,7 @@ import { useBinding, useChange, useSources } from "../../queries";
 import { NeedsRole } from "../../ui/roles";
 import { announce } from "../../ui/announce";
 import { useConfirm } from "../../ui/confirm";
+import { Deletion } from "../../ui/deletion";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { useCrumbs } from "../repository/crumbs";
@@ -148,38 +148,20 @@ function Delete({ repository }: { repository: Repository }) {
   const t = useText();
   const navigate = useNavigate();
   const name = repository.fullName;
-  const [open, setOpen] = useState(false);
-  const [typed, setTyped] = useState("");
-  const remove = useChange(
-    (_: undefined) => api.remove<void>(path`repositories/${name}`),
-    [],
-    () => {
-      announce(t("settings.deleted", { name }));
-      void navigate("/repositories");
-    },
-  );
+  const done = () => {
+    announce(t("settings.deleted", { name }));
+    void navigate("/repositories");
+  };
   return (
-    <Section title={t("settings.delete")}>
-      <p>{t("settings.deleteText")}</p>
-      <Button danger onClick={() => setOpen(true)}>
-        {t("settings.delete")}
-      </Button>
-      <Modal
-        open={open}
-        title={t("settings.deleteTitle", { name })}
-        okText={t("settings.delete")}
-        okButtonProps={{ danger: true, disabled: typed !== name, loading: remove.isPending }}
-        onOk={() => remove.mutate(undefined)}
-        onCancel={() => setOpen(false)}
-        destroyOnHidden
-      >
-        <label className="field-label" htmlFor="delete-name">
-          {t("settings.typeName", { name })}
-        </label>
-        <Input id="delete-name" value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
-        {remove.error ? <ProblemAlert error={remove.error} /> : null}
-      </Modal>
-    </Section>
+    <Deletion
+      name={name}
+      verb={t("settings.delete")}
+      title={t("settings.deleteTitle", { name })}
+      text={t("settings.deleteText")}
+      act={() => api.remove<void>(path`repositories/${name}`)}
+      changes={[["repositories"], ["namespaces"]]}
+      done={done}
+    />
   );
 }
 
