@@ -3,9 +3,10 @@ import type { Repository } from "./api-types";
 
 export type Role = Repository["role"];
 
-const ORDER: readonly Role[] = ["view", "develop", "maintain", "admin"];
+/** From the least to the greatest. */
+export const ROLES: readonly Role[] = ["view", "develop", "maintain", "admin"];
 
 /** A repository or a namespace with one's role in it: is that enough? Not before it is known. */
 export function may(place: { role: Role | null } | undefined, least: Role): boolean {
-  return Boolean(place?.role) && ORDER.indexOf(place?.role as Role) >= ORDER.indexOf(least);
+  return Boolean(place?.role) && ROLES.indexOf(place?.role as Role) >= ROLES.indexOf(least);
 }

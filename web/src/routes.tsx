@@ -10,7 +10,9 @@ const Home = lazyPage(() => import("./pages/home"));
 const Instances = lazyPage(() => import("./pages/instances"));
 const Repositories = lazyPage(() => import("./pages/repositories"));
 const CreateRepository = lazyPage(() => import("./pages/create"));
+const Namespaces = lazyPage(() => import("./pages/namespaces"));
 const Sources = lazyPage(() => import("./pages/sources"));
+const Users = lazyPage(() => import("./pages/users"));
 const Workers = lazyPage(() => import("./pages/workers"));
 const Audit = lazyPage(() => import("./pages/audit"));
 const Server = lazyPage(() => import("./pages/server"));
@@ -33,8 +35,12 @@ export function makeRouter() {
           page("/repositories", Repositories),
           page("/repositories/new", CreateRepository),
           lazyRoute("/repositories/*", RepositoryScope, loadRepositoryPage),
+          page("/namespaces", Namespaces),
+          page("/namespaces/:name", Namespaces),
           page("/sources", Sources),
           page("/sources/:id", Sources),
+          page("/users", Users),
+          page("/users/:name", Users),
           page("/workers", Workers),
           page("/audit", Audit),
           page("/settings", Server),

@@ -6,6 +6,16 @@ export function repositoryUrl(name: string, page = "info"): string {
   return `${PREFIX}${name.split("/").map(encodeURIComponent).join("/")}/-/${page}`;
 }
 
+/** The list, filtered by namespace. */
+export function repositoriesUrl(namespace: string): string {
+  return `/repositories?namespace=${encodeURIComponent(namespace)}`;
+}
+
+/** A namespace, or all of them. */
+export function namespaceUrl(name?: string): string {
+  return name === undefined ? "/namespaces" : `/namespaces/${encodeURIComponent(name)}`;
+}
+
 export function buildUrl(repository: string, build: string): string {
   return repositoryUrl(repository, `builds/${encodeURIComponent(build)}`);
 }

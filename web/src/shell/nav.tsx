@@ -9,9 +9,11 @@ import {
   ClusterOutlined,
   DatabaseOutlined,
   FileTextOutlined,
+  FolderOutlined,
   HomeOutlined,
   SettingOutlined,
   TagsOutlined,
+  TeamOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { Link, NavLink, useLocation } from "react-router";
@@ -54,10 +56,12 @@ export function usePlaces(): { instance: Item[]; repository: Item[]; administrat
     ],
     repository: [
       { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
+      { to: "/namespaces", text: t("shell.namespaces"), icon: <FolderOutlined /> },
       { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
     ],
     administration: admin
       ? [
+          { to: "/users", text: t("shell.users"), icon: <TeamOutlined /> },
           { to: "/workers", text: t("shell.workers"), icon: <CloudServerOutlined /> },
           { to: "/audit", text: t("shell.audit"), icon: <AuditOutlined /> },
           { to: "/settings", text: t("shell.instanceSettings"), icon: <SettingOutlined /> },

@@ -35,3 +35,10 @@ export function NeedsRole({ place, least, children }: { place: Repository; least
     />
   );
 }
+
+/** A page for administrators of the server; others read that it is. */
+export function AdminsOnly({ children }: { children: ReactNode }) {
+  const t = useCommon();
+  if (useMe()?.admin) return children;
+  return <Alert type="info" showIcon title={t("common.adminTitle")} description={t("common.adminText")} />;
+}

@@ -66,7 +66,8 @@ function Make({ close }: { close: () => void }) {
   );
 }
 
-function List({ items }: { items: Token[] }) {
+/** One's own, or a user's for administrators. */
+export function TokenList({ items }: { items: Token[] }) {
   const t = useText();
   return (
     <TokenTable
@@ -96,7 +97,7 @@ export function Tokens() {
       }
     >
       <Shown query={tokens} rows={2}>
-        {(items) => (items.length === 0 ? <Nothing title={t("account.noTokens")} /> : <List items={items} />)}
+        {(items) => (items.length === 0 ? <Nothing title={t("account.noTokens")} /> : <TokenList items={items} />)}
       </Shown>
       {open ? <Make close={() => setOpen(false)} /> : null}
     </Section>

@@ -1,44 +1,30 @@
 // The first step: Repository Info.
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Form, Input, Modal, Radio, Select, Switch } from "antd";
+import { Button, Form, Input, Radio, Select, Switch } from "antd";
 import { useState } from "react";
-import { api, type Namespace, serverUrl } from "../../api";
-import { useNamespaces, useChange } from "../../queries";
+import { Link } from "react-router";
+import { serverUrl } from "../../api";
+import { useNamespaces } from "../../queries";
+import { may } from "../../roles";
 import { useMe } from "../../session";
 import { ProblemAlert } from "../../ui/states";
+import { namespaceUrl } from "../../urls";
+import { MakeNamespace } from "../namespaces/make";
 import type { RepositoryDraft } from "./draft";
 import { useText } from "./text";
 
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
-/** Stands beside the form of the step and not in it: React would hand its submit event on to that. */
-function NewNamespace({ open, close, onMade }: { open: boolean; close: () => void; onMade: (name: string) => void }) {
+function NoNamespace() {
   const t = useText();
-  const create = useChange(
-    (value: { name: string }) => api.post<Namespace>("namespaces", value),
-    [["namespaces"]],
-    (made) => {
-      close();
-      onMade(made.name);
-    },
-  );
+  const admin = useMe()?.admin;
   return (
-    <Modal open={open} title={t("create.newNamespace")} footer={null} onCancel={close} destroyOnHidden>
-      <Form
-        name="new-namespace"
-        layout="vertical"
-        requiredMark={false}
-        onFinish={(value: { name: string }) => create.mutate(value)}
-      >
-        <Form.Item name="name" label={t("create.namespaceName")} rules={[{ required: true, message: t("create.needed") }]}>
-          <Input autoFocus autoCapitalize="none" spellCheck={false} />
-        </Form.Item>
-        {create.error ? <ProblemAlert error={create.error} /> : null}
-        <Button type="primary" htmlType="submit" loading={create.isPending}>
-          {t("create.makeNamespace")}
-        </Button>
-      </Form>
-    </Modal>
+    <>
+      {t(admin ? "create.noNamespaceAdmin" : "create.noNamespace")}{" "}
+      <Link to={namespaceUrl()} className="in-text">
+        {t("create.namespaces")}
+      </Link>
+    </>
   );
 }
 
@@ -53,6 +39,7 @@ export function InfoStep({ draft, change, next }: StepProps) {
   const me = useMe();
   const [form] = Form.useForm<RepositoryDraft>();
   const namespaces = useNamespaces();
+  const usable = namespaces.data?.filter((namespace) => may(namespace, "maintain"));
   const [making, setMaking] = useState(false);
   const needed = { required: true, message: t("create.needed") };
   const address = `${new URL(serverUrl("")).host}/${draft.namespace || "…"}/${draft.name || "…"}`;
@@ -72,7 +59,7 @@ export function InfoStep({ draft, change, next }: StepProps) {
         onFinish={next}
       >
         {namespaces.error ? <ProblemAlert error={namespaces.error} /> : null}
-        <Form.Item label={t("create.namespace")} required htmlFor="namespace">
+        <Form.Item label={t("create.namespace")} required htmlFor="namespace" extra={usable?.length === 0 ? <NoNamespace /> : null}>
           <div className="row">
             <Form.Item name="namespace" noStyle rules={[needed]}>
               <Select
@@ -81,7 +68,7 @@ export function InfoStep({ draft, change, next }: StepProps) {
                 aria-label={t("create.namespace")}
                 showSearch
                 placeholder={t("create.pickNamespace")}
-                options={namespaces.data?.map(({ name }) => ({ value: name, label: name }))}
+                options={usable?.map(({ name }) => ({ value: name, label: name }))}
               />
             </Form.Item>
             {me?.admin ? (
@@ -134,7 +121,7 @@ export function InfoStep({ draft, change, next }: StepProps) {
           </Button>
         </div>
       </Form>
-      <NewNamespace open={making} close={() => setMaking(false)} onMade={pick} />
+      {making ? <MakeNamespace close={() => setMaking(false)} onMade={pick} /> : null}
     </>
   );
 }

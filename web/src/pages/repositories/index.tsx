@@ -16,7 +16,7 @@ import { SearchField } from "../../ui/search";
 import { Nothing, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Command, StatePill, Time } from "../../ui/values";
-import { buildUrl, repositoryUrl } from "../../urls";
+import { buildUrl, namespaceUrl, repositoryUrl } from "../../urls";
 
 const useText = textOf(en, zh);
 const PAGE_SIZE = 25;
@@ -92,6 +92,7 @@ function Empty({ filtered }: { filtered: boolean }) {
   const t = useText();
   const navigate = useNavigate();
   const mayMake = useMayMake();
+  const namespaces = useNamespaces().data;
   const host = new URL(serverUrl("")).host;
   if (filtered) {
     return (
@@ -104,6 +105,16 @@ function Empty({ filtered }: { filtered: boolean }) {
     return (
       <Nothing title={t("repos.empty")}>
         <p>{t("repos.noRole")}</p>
+      </Nothing>
+    );
+  }
+  if (namespaces?.length === 0) {
+    return (
+      <Nothing title={t("repos.empty")}>
+        <p>{t("repos.noNamespace")}</p>
+        <Button type="primary" onClick={() => void navigate(namespaceUrl())}>
+          {t("repos.makeNamespace")}
+        </Button>
       </Nothing>
     );
   }
@@ -144,6 +155,9 @@ export default function Repositories() {
       <div className="section">
         <div className="toolbar">
           <NamespaceField />
+          <Link to={namespace ? namespaceUrl(namespace) : namespaceUrl()} className="toolbar-link">
+            {namespace ? t("repos.ofNamespace", { name: namespace }) : t("repos.namespaces")}
+          </Link>
           <SearchField label={t("repos.search")} />
         </div>
         <Shown query={query}>
