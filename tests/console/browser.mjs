@@ -81,6 +81,18 @@ export async function eachLook(looks, act) {
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }
 
+/** A text of one who tries what browsers run. */
+export const HOSTILE = '<img src=x onerror="alert(1)">';
+
+export const button = (place, name) => place.getByRole("button", { name, exact: true });
+
+/** `place` says why not, and what to do. */
+export async function refused(place, code, remedy) {
+  await place.getByText(code, { exact: true }).waitFor();
+  if (remedy) await place.getByText(remedy).first().waitFor();
+  expectEqual(await place.page().locator("img[src=x]").count(), 0, "images");
+}
+
 /** Whatever page it is: a screenshot, nothing wider than the screen, axe-core, no fault. */
 export async function look(browser, page, name) {
   await settled(page);

@@ -1,6 +1,6 @@
 // The seed's flow by mouse, from an empty instance to an image that runs, and what its users miss.
 import { check, step, expect, expectEqual, waitFor } from "./check.mjs";
-import { settled } from "./browser.mjs";
+import { button, settled } from "./browser.mjs";
 import { PASSWORD } from "./server.mjs";
 
 export const NAME = "test/golang-test";
@@ -13,8 +13,6 @@ export async function signIn(page, url, path = "/", user = "admin", password = P
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
-
-const button = (page, name) => page.getByRole("button", { name, exact: true });
 
 async function signInChecks(page, server) {
   await step("sign-in: a wrong password has one text", async () => {

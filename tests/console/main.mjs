@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { access } from "./access.mjs";
 import { audit } from "./audit.mjs";
 import { Browser } from "./browser.mjs";
 import { build } from "./build.mjs";
@@ -15,7 +16,7 @@ import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, roles, hostile, sources, audit, setup, limit };
+const PARTS = { flow, habits, pages, image, log, build, roles, hostile, sources, audit, access, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

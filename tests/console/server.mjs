@@ -72,6 +72,12 @@ export class Server {
     return text ? JSON.parse(text) : undefined;
   }
 
+  /** The status of a request as this user. */
+  async statusAs(user, password, path = "users") {
+    const headers = { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` };
+    return (await fetch(`${this.url}/api/v1/${path}`, { headers })).status;
+  }
+
   /** library/alpine, a small image for all architectures. */
   async makeBase() {
     const login = spawn(this.kiln, ["login", this.host, "--username", "admin", "--password-stdin"], {
