@@ -129,6 +129,19 @@ async function version(page, server) {
   });
 }
 
+async function byDigest(page, server) {
+  const tag = await server.api("GET", `repositories/${encodeURIComponent(NAME)}/tags/1.0`);
+  const [{ digest }] = tag.platforms;
+  await check("version: a digest has a page of its own, whichever way its colon is written", async () => {
+    for (const name of [digest, encodeURIComponent(digest)]) {
+      await page.goto(`${server.url}${AT}/manifests/${name}`);
+      await page.getByText("docker pull", { exact: false }).first().waitFor();
+      expect((await page.locator("h1").innerText()).startsWith(digest.slice(0, 19)), await page.locator("h1").innerText());
+    }
+  });
+  return digest;
+}
+
 async function bytes(page, server) {
   const good = page.getByText("Digest verified by this browser");
   const open = () => page.goto(`${server.url}${AT}/versions/1.0?view=manifest`);
@@ -193,8 +206,8 @@ export async function image(browser, server) {
   await list(page, server);
   await version(page, server);
   await bytes(page, server);
+  const child = await byDigest(page, server);
   await check("versions: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
   await page.context().close();
-  const tag = await server.api("GET", `repositories/${encodeURIComponent(NAME)}/tags/1.0`);
-  await looks(browser, server, state, tag.platforms[0].digest);
+  await looks(browser, server, state, child);
 }

@@ -32,6 +32,15 @@ export function manifestUrl(repository: string, digest: string): string {
   return repositoryUrl(repository, `manifests/${encodeURIComponent(digest)}`);
 }
 
+/** A part of an address as it was before it was encoded; what was not encoded well is as it is. */
+export function decodedPart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** The repository and the page below it that a path of the router means. */
 export function splitRepositoryPath(pathname: string): { name: string; page: string } | null {
   const at = pathname.indexOf("/-/");

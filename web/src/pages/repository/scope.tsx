@@ -4,7 +4,7 @@ import { type LoaderFunctionArgs, matchPath, Navigate, useLocation } from "react
 import type { Repository } from "../../api";
 import { lazyPage } from "../../lazy";
 import { useRepository } from "../../queries";
-import { repositoryUrl, splitRepositoryPath } from "../../urls";
+import { decodedPart, repositoryUrl, splitRepositoryPath } from "../../urls";
 import { Shown } from "../../ui/states";
 import NotFound from "../notfound";
 
@@ -35,10 +35,15 @@ export function useScope(): Scope {
   return scope;
 }
 
+/** The parameters as they were before they were encoded: a digest's colon is %3A in the address. */
+function decoded(params: Record<string, string | undefined>) {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, value && decodedPart(value)]));
+}
+
 function find(page: string) {
   for (const [pattern, Shows] of PAGES) {
     const match = matchPath(`/${pattern}`, `/${page}`);
-    if (match) return { Shows, params: match.params };
+    if (match) return { Shows, params: decoded(match.params) };
   }
   return null;
 }
