@@ -3,8 +3,13 @@ import { Button } from "antd";
 import { useSearchParams } from "react-router";
 import { useCommon } from "../i18n/common";
 
-/** One value of the address's query; setting it drops the cursor unless it is the cursor. */
-export function useParam(name: string, first = ""): [string, (value: string) => void] {
+interface ParamOptions {
+  /** Other items are listed for another value, from the first page on. */
+  narrows?: boolean;
+}
+
+/** One value of the address's query; setting it drops the cursor if it narrows the list. */
+export function useParam(name: string, first = "", { narrows = name !== "cursor" }: ParamOptions = {}): [string, (value: string) => void] {
   const [params, setParams] = useSearchParams();
   const set = (value: string) =>
     setParams(
@@ -12,7 +17,7 @@ export function useParam(name: string, first = ""): [string, (value: string) => 
         const next = new URLSearchParams(old);
         if (value === first) next.delete(name);
         else next.set(name, value);
-        if (name !== "cursor") next.delete("cursor");
+        if (narrows) next.delete("cursor");
         return next;
       },
       { replace: name !== "cursor" },

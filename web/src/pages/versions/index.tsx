@@ -96,7 +96,7 @@ function useColumns(repository: Repository, tags: Tag[], open: string, setOpen: 
 
 function Tags({ repository, tags }: { repository: Repository; tags: Tag[] }) {
   const t = useText();
-  const [open, setOpen] = useParam("tag");
+  const [open, setOpen] = useParam("tag", "", { narrows: false });
   const columns = useColumns(repository, tags, open, setOpen);
   return (
     <Table
