@@ -4,7 +4,7 @@ import type { Build, BuildJob, BuildStep } from "../../api";
 import { useShortcut } from "../../shell/shortcuts";
 import { Duration, StatePill } from "../../ui/values";
 import { ProblemAlert } from "../../ui/states";
-import { useAct } from "./Actions";
+import { useAct } from "./act";
 import { isOver } from "./model";
 import { useBuildText } from "./text";
 
