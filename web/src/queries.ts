@@ -32,7 +32,7 @@ import {
 } from "./api";
 
 const LIVE_MS = 2000;
-const CALM_MS = 5000;
+export const CALM_MS = 5000;
 
 export const isLive = (build: Build) => build.status === "PENDING" || build.status === "BUILDING";
 
@@ -52,12 +52,15 @@ export function useRepositories(filter: RepositoryFilter = {}, enabled = true) {
   });
 }
 
-export function useRepository(name: string | undefined) {
-  return useQuery({
+export function repositoryQuery(name: string) {
+  return {
     queryKey: ["repositories", name],
-    queryFn: ({ signal }) => api.get<Repository>(path`repositories/${name ?? ""}`, signal),
-    enabled: name !== undefined,
-  });
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Repository>(path`repositories/${name}`, signal),
+  };
+}
+
+export function useRepository(name: string | undefined) {
+  return useQuery({ ...repositoryQuery(name ?? ""), enabled: name !== undefined });
 }
 
 /** The text as it was built; who may only pull is refused, and then there are the steps. */
@@ -142,6 +145,7 @@ export interface BuildFilter {
   repository?: string;
   rule?: string;
   ref?: string;
+  delivery?: string;
   status?: string;
   cursor?: string;
   limit?: number;
@@ -233,11 +237,12 @@ export function useBuildsOf(delivery: string, n: number) {
   });
 }
 
-export function useWorkers() {
+export function useWorkers(enabled = true) {
   return useQuery({
     queryKey: ["workers"],
     queryFn: async ({ signal }) => (await api.get<Page<Worker>>("workers", signal)).items,
     refetchInterval: CALM_MS,
+    enabled,
   });
 }
 

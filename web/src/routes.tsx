@@ -11,6 +11,7 @@ const Instances = lazyPage(() => import("./pages/instances"));
 const Repositories = lazyPage(() => import("./pages/repositories"));
 const CreateRepository = lazyPage(() => import("./pages/create"));
 const Namespaces = lazyPage(() => import("./pages/namespaces"));
+const Builds = lazyPage(() => import("./pages/builds"));
 const Sources = lazyPage(() => import("./pages/sources"));
 const Users = lazyPage(() => import("./pages/users"));
 const Workers = lazyPage(() => import("./pages/workers"));
@@ -37,6 +38,7 @@ export function makeRouter() {
           lazyRoute("/repositories/*", RepositoryScope, loadRepositoryPage),
           page("/namespaces", Namespaces),
           page("/namespaces/:name", Namespaces),
+          page("/builds", Builds),
           page("/sources", Sources),
           page("/sources/:id", Sources),
           page("/users", Users),

@@ -10,6 +10,7 @@ import { ProblemAlert } from "../ui/states";
 import { ConnectionBanner } from "./connection";
 import { AccountMenu, LanguageMenu, ThemeMenu } from "./menus";
 import { Nav } from "./nav";
+import { Running } from "./running";
 import { Search, useSearchKey } from "./search";
 import { Shortcuts, useShortcut } from "./shortcuts";
 import { SignIn } from "./signin";
@@ -21,6 +22,7 @@ function useGoKeys(search: () => void) {
   useShortcut("/", t("shell.searchKey"), search);
   useShortcut("g h", t("shell.goHome"), () => void navigate("/"));
   useShortcut("g r", t("shell.goRepositories"), () => void navigate("/repositories"));
+  useShortcut("g b", t("shell.goBuilds"), () => void navigate("/builds"));
   useShortcut("g i", t("shell.goInstances"), () => void navigate("/instances"));
 }
 
@@ -48,6 +50,7 @@ function TopBar({ onSearch }: { onSearch: () => void }) {
         <kbd>/</kbd>
       </Button>
       <div className="topbar-end">
+        <Running />
         <LanguageMenu />
         <ThemeMenu />
         <AccountMenu />

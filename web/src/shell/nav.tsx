@@ -10,6 +10,7 @@ import {
   DatabaseOutlined,
   FileTextOutlined,
   FolderOutlined,
+  HistoryOutlined,
   HomeOutlined,
   SettingOutlined,
   TagsOutlined,
@@ -57,6 +58,7 @@ export function usePlaces(): { instance: Item[]; repository: Item[]; administrat
     repository: [
       { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
       { to: "/namespaces", text: t("shell.namespaces"), icon: <FolderOutlined /> },
+      { to: "/builds", text: t("shell.builds"), icon: <HistoryOutlined /> },
       { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
     ],
     administration: admin

@@ -5,8 +5,17 @@ import { useParam } from "./cursor";
 
 const TYPING_MS = 250;
 
-export function SearchField({ label, param = "q" }: { label: string; param?: string }) {
-  const [q, setQ] = useParam(param);
+interface SearchProps {
+  label: string;
+  param?: string;
+  /** Stands in the address before what is typed. */
+  before?: string;
+}
+
+export function SearchField({ label, param = "q", before = "" }: SearchProps) {
+  const [all, setAll] = useParam(param);
+  const q = all.startsWith(before) ? all.slice(before.length) : all;
+  const setQ = (part: string) => setAll(part && before + part);
   const [text, setText] = useState(q);
   // The address comes back a moment later, when more may have been typed: that stays.
   const sent = useRef(q);

@@ -53,7 +53,7 @@ interface BuildListProps extends BuildColumns {
 }
 
 function BuildTable({ rows, caption, ...more }: BuildColumns & { rows: Build[]; caption: string }) {
-  return <Table caption={caption} columns={useBuildColumns(more)} rows={rows} rowKey={(build) => build.id} />;
+  return <Table caption={caption} columns={useBuildColumns(rows, more)} rows={rows} rowKey={(build) => build.id} />;
 }
 
 export function BuildList({ filter, caption, none, ...columns }: BuildListProps) {

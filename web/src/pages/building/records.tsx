@@ -1,6 +1,5 @@
 // The table Build Log: the builds of the repository, newest first.
 import type { Repository } from "../../api";
-import { may } from "../../roles";
 import { useParam } from "../../ui/cursor";
 import { Section } from "../../ui/page";
 import { Nothing } from "../../ui/states";
@@ -15,7 +14,6 @@ export function BuildRecords({ repository }: { repository: Repository }) {
       <BuildList
         filter={{ repository: repository.fullName, status }}
         caption={t("building.records")}
-        mayBuild={() => may(repository, "develop")}
         none={
           <Nothing title={t(status ? "building.noneInState" : "building.noBuilds")}>
             {status ? null : <p>{t("building.noBuildsText")}</p>}

@@ -2,6 +2,7 @@
 import { App, Button } from "antd";
 import { Link } from "react-router";
 import type { Build } from "../../api";
+import { useMayBuild } from "../../builds";
 import { isLive } from "../../queries";
 import { Ref, useBuildSentence } from "../../ui/domain";
 import type { Column } from "../../ui/table";
@@ -12,8 +13,6 @@ import { isOver } from "../build/model";
 import { useText } from "./text";
 
 export interface BuildColumns {
-  /** May one cancel and retry builds of this repository? */
-  mayBuild: (repository: string) => boolean;
   /** Builds of several repositories: each says which. */
   withRepository?: boolean;
 }
@@ -73,7 +72,8 @@ export function useRefColumn(): Column<Build> {
   };
 }
 
-export function useBuildColumns({ mayBuild, withRepository = false }: BuildColumns): Column<Build>[] {
+export function useBuildColumns(rows: Build[], { withRepository = false }: BuildColumns): Column<Build>[] {
+  const mayBuild = useMayBuild(rows.map((build) => build.repository));
   const t = useText();
   const sentence = useBuildSentence();
   const repository = useRepositoryColumn();
