@@ -68,6 +68,8 @@ enum registry_range registry_range_parse(struct str header, uint64_t size, uint6
 static struct http_reply *described(struct http_reply *r, const struct oci_digest_text *etag)
 {
 	http_reply_header(r, "Content-Type", "application/octet-stream");
+	/* Or a blob would be a script that the console's policy takes for its own. */
+	http_reply_header(r, "X-Content-Type-Options", "nosniff");
 	http_reply_header(r, "Docker-Content-Digest", etag->s);
 	http_reply_headerf(r, "ETag", "\"%s\"", etag->s);
 	http_reply_header(r, "Accept-Ranges", "bytes");

@@ -272,6 +272,7 @@ TEST(blobs_are_read_in_parts_and_on_condition)
 	EXPECT(part.status == 206);
 	EXPECT_STR(str_of(part.body), "234");
 	EXPECT_STR(str_of(raw_header(&part, "Content-Range")), "bytes 2-4/10");
+	EXPECT_STR(str_of(raw_header(&part, "X-Content-Type-Options")), "nosniff");
 	done(raw_answer) outside = ask_with(&f, get, "Range: bytes=10-\r\n", STR(""));
 	EXPECT(outside.status == 416);
 	EXPECT_STR(str_of(raw_header(&outside, "Content-Range")), "bytes */10");
