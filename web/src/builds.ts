@@ -27,6 +27,18 @@ export function useQueue() {
   });
 }
 
+const LOOKED_AT = 100;
+
+/** The newest builds of a repository, or of one of its rules, that published something. */
+export function useSucceeded(repository: string, rule?: string, enabled = true) {
+  const filter = { repository, rule, status: "SUCCESS", limit: LOOKED_AT };
+  return useQuery({
+    queryKey: ["builds", "succeeded", filter],
+    queryFn: async ({ signal }) => (await api.get<BuildPage>(withQuery("builds", filter), signal)).items,
+    enabled,
+  });
+}
+
 /** In which of these repositories may one cancel and retry builds? */
 export function useMayBuild(names: string[]): (repository: string) => boolean {
   const admin = useMe()?.admin === true;

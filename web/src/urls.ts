@@ -32,6 +32,23 @@ export function manifestUrl(repository: string, digest: string): string {
   return repositoryUrl(repository, `manifests/${encodeURIComponent(digest)}`);
 }
 
+const BETWEEN = "...";
+// Tags may have dots: those that could be taken for the three between two versions are written otherwise.
+const comparePart = (version: string) =>
+  encodeURIComponent(version.includes(BETWEEN) || version.endsWith(".") ? version.replaceAll(".", "%2E") : version);
+
+/** Two versions, each a tag or a digest, or empty while it is not chosen. */
+export function compareUrl(repository: string, a: string, b: string): string {
+  return repositoryUrl(repository, `compare/${comparePart(a)}${BETWEEN}${comparePart(b)}`);
+}
+
+/** The versions that the parameter of such an address names. */
+export function splitCompared(versions: string): [string, string] {
+  const at = versions.indexOf(BETWEEN);
+  if (at < 0) return [decodedPart(versions), ""];
+  return [decodedPart(versions.slice(0, at)), decodedPart(versions.slice(at + BETWEEN.length))];
+}
+
 /** A part of an address as it was before it was encoded; what was not encoded well is as it is. */
 export function decodedPart(part: string): string {
   try {

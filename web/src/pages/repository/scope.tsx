@@ -15,6 +15,7 @@ const PAGES = [
   ["versions", lazyPage(() => import("../versions"))],
   ["versions/:tag", lazyPage(() => import("../image"))],
   ["manifests/:digest", lazyPage(() => import("../image"))],
+  ["compare/:versions", lazyPage(() => import("../compare"))],
   ["settings", lazyPage(() => import("../settings"))],
   ["build/rules/new", lazyPage(() => import("../rule"))],
   ["build/rules/:rule/edit", lazyPage(() => import("../rule"))],
