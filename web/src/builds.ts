@@ -27,7 +27,7 @@ export function useQueue() {
   });
 }
 
-const LOOKED_AT = 100;
+export const LOOKED_AT = 100;
 
 /** The newest builds of a repository, or of one of its rules, that published something. */
 export function useSucceeded(repository: string, rule?: string, enabled = true) {

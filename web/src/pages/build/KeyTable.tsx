@@ -2,7 +2,9 @@
 import type { ReactNode } from "react";
 import { useBuildText } from "./text";
 
-type ColumnName = "platforms" | "state" | "manifest" | "own" | "shared" | "step" | "instruction" | "size" | "digest" | "time" | "cache";
+type ColumnName =
+  | "platforms" | "state" | "manifest" | "own" | "shared" | "step" | "instruction" | "size" | "digest" | "time" | "cache"
+  | "before" | "now" | "change";
 
 interface KeyTableProps {
   caption: string;

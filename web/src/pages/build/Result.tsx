@@ -8,6 +8,7 @@ import { Nothing } from "../../ui/states";
 import { Command, Digest, Size, StatePill } from "../../ui/values";
 import { KeyTable } from "./KeyTable";
 import { shortPlatform } from "./model";
+import { Previous } from "./Previous";
 import { useBuildText } from "./text";
 
 export function Result({ build, steps, repository }: { build: Build; steps: BuildStep[]; repository: string }) {
@@ -17,6 +18,7 @@ export function Result({ build, steps, repository }: { build: Build; steps: Buil
   return (
     <>
       {build.digest ? <Published build={build} repository={repository} /> : null}
+      {build.digest && build.ruleId ? <Previous build={build} digest={build.digest} rule={build.ruleId} repository={repository} /> : null}
       <Section title={t("build.images")}>
         <Images jobs={build.jobs} steps={steps} />
       </Section>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Build, BuildStep } from "../../api";
-import { criticalPath, errorLine, groupSteps, lanesOf, sentenceOf, spansOf, stateOf, ticksOf, totalsOf } from "./model";
+import { criticalPath, errorLine, groupSteps, lanesOf, previousOf, sentenceOf, spansOf, stateOf, ticksOf, totalsOf } from "./model";
 
 const at = (ms: number) => new Date(ms).toISOString();
 const step = (n: number, platforms: string[], from: number, to: number, more: Partial<BuildStep> = {}): BuildStep => ({
@@ -32,6 +32,16 @@ describe("the critical path", () => {
     expect([...criticalPath(spansOf(steps, 0))].sort()).toEqual([1, 4]);
   });
   it("is empty without steps", () => expect(criticalPath([]).size).toBe(0));
+});
+
+it("the build before is of the same ref if one is, and has an image", () => {
+  const one = (id: string, ref: string, digest: string | null = "sha256:1") => ({ id, ref, digest, createdAt: at(Number(id)) }) as Build;
+  const all = [one("5", "a"), one("4", "b"), one("3", "a", null), one("2", "a"), one("1", "b")];
+  const before = (build: Build, of = all) => previousOf(build, of)?.id;
+  expect(before(one("5", "a"))).toBe("2");
+  expect(before(one("5", "c"))).toBe("4");
+  expect(before(one("1", "b"))).toBeUndefined();
+  expect(before(one("6", "b"), all)).toBe("4"); // it is not among them itself
 });
 
 it("sums", () => {

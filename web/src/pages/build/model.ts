@@ -32,6 +32,14 @@ export function sentenceOf(b: Build): Sentence {
   return failed ? { key: "failed", platforms: failed } : { key: "failedWhole" };
 }
 
+/** The one before it, of those of the same rule that succeeded, newest first: of the same ref if there is one. */
+export function previousOf(b: Build, succeeded: Build[]): Build | undefined {
+  const at = succeeded.findIndex((other) => other.id === b.id);
+  const age = (other: Build) => Date.parse(other.createdAt);
+  const older = (at < 0 ? succeeded.filter((other) => age(other) < age(b)) : succeeded.slice(at + 1)).filter((other) => other.digest);
+  return older.find((other) => other.ref === b.ref) ?? older[0];
+}
+
 export interface StepGroup {
   key: string;
   text: string;

@@ -43,6 +43,7 @@ export default function Builds() {
   return (
     <Page title={t("builds.title")} lead={t("builds.lead")}>
       <Tabs
+        className="page-tabs"
         activeKey={view}
         onChange={setView}
         destroyOnHidden

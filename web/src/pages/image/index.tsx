@@ -8,7 +8,7 @@ import { useParam } from "../../ui/cursor";
 import { Page } from "../../ui/page";
 import { Nothing, Shown } from "../../ui/states";
 import { shortDigest } from "../../ui/values";
-import { manifestUrl, repositoryUrl } from "../../urls";
+import { compareUrl, manifestUrl, repositoryUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
 import "./image.css";
@@ -92,6 +92,7 @@ function OfIndex({ repository, reference, top }: VersionProps) {
 }
 
 export default function Version() {
+  const t = useText();
   const { repository, params } = useScope();
   const name = repository.fullName;
   const reference = params.tag ?? params.digest ?? "";
@@ -99,7 +100,11 @@ export default function Version() {
   const shell = useShell();
   const crumbs = [...useCrumbs(name), { text: shell("shell.versions"), to: repositoryUrl(name, "versions") }];
   return (
-    <Page title={params.tag ?? shortDigest(reference)} crumbs={crumbs}>
+    <Page
+      title={params.tag ?? shortDigest(reference)}
+      crumbs={crumbs}
+      actions={<Link to={compareUrl(name, "", reference)}>{t("image.compare")}</Link>}
+    >
       <Shown query={query}>
         {(top) =>
           top.kind === "INDEX" ? (

@@ -17,6 +17,7 @@ import { Command, CopyButton, Digest, Size, Time } from "../../ui/values";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
 import { TagActions } from "./actions";
+import { Chosen, useChooseColumn } from "./choose";
 import { useText } from "./text";
 
 const PAGE_SIZE = 25;
@@ -53,10 +54,13 @@ function Opened({ repository, tag }: { repository: string; tag: Tag }) {
   );
 }
 
-function useColumns(repository: Repository, tags: Tag[], open: string, setOpen: (name: string) => void): Column<Tag>[] {
+function useColumns(repository: Repository, tags: Tag[]): Column<Tag>[] {
   const t = useText();
+  const [open, setOpen] = useParam("tag", "", { narrows: false });
+  const choose = useChooseColumn();
   const sharing = (tag: Tag) => tags.filter((other) => other !== tag && other.digest === tag.digest).length;
   const columns: Column<Tag>[] = [
+    choose,
     {
       title: t("version.tag"),
       render: (tag) => (
@@ -96,8 +100,8 @@ function useColumns(repository: Repository, tags: Tag[], open: string, setOpen: 
 
 function Tags({ repository, tags }: { repository: Repository; tags: Tag[] }) {
   const t = useText();
-  const [open, setOpen] = useParam("tag", "", { narrows: false });
-  const columns = useColumns(repository, tags, open, setOpen);
+  const [open] = useParam("tag");
+  const columns = useColumns(repository, tags);
   return (
     <Table
       caption={t("version.title")}
@@ -152,6 +156,7 @@ export default function Versions() {
           <SearchField label={t("version.search")} />
           <SortField />
         </div>
+        <Chosen repository={repository.fullName} tags={query.data?.items ?? []} />
         <Shown query={query}>
           {({ items }) =>
             items.length > 0 ? (
