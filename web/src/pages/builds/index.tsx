@@ -43,7 +43,6 @@ export default function Builds() {
   return (
     <Page title={t("builds.title")} lead={t("builds.lead")}>
       <Tabs
-        className="page-tabs"
         activeKey={view}
         onChange={setView}
         destroyOnHidden
