@@ -12,10 +12,11 @@ static struct err *storage_json(struct api_call *c, json_t **out)
 	if (fstatvfs(c->api->o.data_fd, &s) < 0)
 		return err_from_errno(errno, "look at the data directory's file system");
 	TRY(catalog_stored(c->api->o.catalog, &blobs, &bytes));
+	json_int_t total = (json_int_t)s.f_blocks, available = (json_int_t)s.f_bavail,
+		   fragment = (json_int_t)s.f_frsize;
 	*out = json_pack("{s:s, s:I, s:I, s:I, s:I}", "directory", c->api->o.data_path,
-			 "totalBytes", (json_int_t)(s.f_blocks * s.f_frsize), "availableBytes",
-			 (json_int_t)(s.f_bavail * s.f_frsize), "blobs", (json_int_t)blobs,
-			 "blobBytes", (json_int_t)bytes);
+			 "totalBytes", total * fragment, "availableBytes", available * fragment,
+			 "blobs", (json_int_t)blobs, "blobBytes", (json_int_t)bytes);
 	return *out ? NULL : err_new(ERR_CORRUPT, "the data directory's name is not UTF-8");
 }
 
