@@ -11,7 +11,7 @@ const AT = `/repositories/${NAME}/-`;
 /** Runs when it is taken for markup, and says where it stood. */
 const trap = (where) => `<img src=x onerror="kilnHit('${where}')">${where}'"&amp;`;
 /** The same with the characters that git allows in a name. */
-const REF = "a/<img/src=x/onerror=kilnHit('ref')>";
+const REF = "a/<img/src=\"x\"/onerror=\"kilnHit('ref')\">";
 const FILE = "<img src=x onerror=kilnHit('file')>";
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -75,18 +75,39 @@ async function send(server, path, body, headers) {
   expect(response.ok, `${path}: ${response.status} ${await response.text()}`);
 }
 
+/** Where nothing is escaped each of them runs: what is not run elsewhere could have been. */
+async function springs(browser) {
+  const page = await browser.page();
+  await page.setContent("<p></p>");
+  for (const text of [trap("any"), REF, FILE]) {
+    const hit = await page.evaluate(
+      (markup) =>
+        new Promise((resolve) => {
+          window.kilnHit = resolve;
+          document.querySelector("p").innerHTML = markup;
+        }),
+      text,
+    );
+    expect(hit, `it does not run: ${text}`);
+  }
+  await page.context().close();
+}
+
 /** Nothing of what a trap would make, and no address that is none. */
 async function clean(page) {
   const found = await page.evaluate(() => ({
     hits: window.kilnHits,
-    elements: document.querySelectorAll("[onerror], img[src='x'], script:not([src])").length,
-    addresses: [...document.querySelectorAll("a[href], form[action], iframe")].map((e) => e.href ?? e.action ?? e.outerHTML).filter((a) => !/^https?:/.test(a)),
+    elements: [...document.querySelectorAll("*")].filter(
+      (e) => e.matches("script:not([src]), img[src='x'], iframe, object, embed, u") || [...e.attributes].some((a) => a.name.startsWith("on")),
+    ).length,
+    addresses: [...document.querySelectorAll("a[href], area[href], form[action]")].map((e) => e.href ?? e.action).filter((a) => !/^https?:/.test(a)),
   }));
   expectEqual(found, { hits: [], elements: 0, addresses: [] }, "what the page made of it");
   expectEqual(page.faults, [], "faults");
 }
 
 export async function hostile(browser, server) {
+  await check("hostile: the traps are ones", () => springs(browser));
   const { second, broken } = await fill(server);
   const source = await names(server);
   const page = await browser.page();
