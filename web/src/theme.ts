@@ -17,6 +17,11 @@ const LIGHT: ThemeConfig["token"] = {
   colorErrorText: "#b42318",
   colorSuccess: "#14713d",
   colorWarning: "#a15c00",
+  // Made from the dark colours that texts need, these would be grey.
+  colorSuccessBg: "#e2f4e9",
+  colorSuccessBorder: "#8fc9a6",
+  colorWarningBg: "#fbf0d9",
+  colorWarningBorder: "#dcb872",
   colorText: "#1b1f27",
   colorTextSecondary: "#505866",
   colorTextTertiary: "#5d6675",
