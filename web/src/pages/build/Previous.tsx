@@ -6,7 +6,7 @@ import { useManifest } from "../../queries";
 import { buildUrl, compareUrl } from "../../urls";
 import { SizeChange } from "../../ui/change";
 import { Ref } from "../../ui/domain";
-import { Section } from "../../ui/page";
+import { Facts, Section } from "../../ui/page";
 import { Shown } from "../../ui/states";
 import { Commit, Size, Time } from "../../ui/values";
 import { pairImages } from "../compare/diff";
@@ -41,11 +41,15 @@ function Against({ previous, before, digest, repository }: { previous: Build; be
   const old = useManifest(repository, before);
   const now = useManifest(repository, digest);
   return (
-    <div className="stack-small">
-      <p className="build-previous">
-        {t("build.previousBuild")}: <Link to={buildUrl(repository, previous.id)}>{previous.id.slice(0, 8)}</Link> <Ref name={previous.ref} />{" "}
-        <Commit id={previous.commit} /> <Time at={previous.endedAt} />
-      </p>
+    <div className="stack">
+      <Facts
+        items={[
+          [t("build.previousBuild"), <Link key="v" to={buildUrl(repository, previous.id)}>{previous.id.slice(0, 8)}</Link>],
+          [t("build.ref"), <Ref key="v" name={previous.ref} />],
+          [t("build.commit"), <Commit key="v" id={previous.commit} />],
+          [t("build.created"), <Time key="v" at={previous.createdAt} />],
+        ]}
+      />
       {before === digest ? (
         <p className="calm">{t("build.previousSame")}</p>
       ) : (
@@ -53,9 +57,7 @@ function Against({ previous, before, digest, repository }: { previous: Build; be
           <Shown query={old} rows={2}>
             {(one) => <Shown query={now} rows={2}>{(other) => <Sizes before={one} now={other} />}</Shown>}
           </Shown>
-          <p className="build-previous">
-            <Link to={compareUrl(repository, before, digest)}>{t("build.previousCompare")}</Link>
-          </p>
+          <Link to={compareUrl(repository, before, digest)}>{t("build.previousCompare")}</Link>
         </>
       )}
     </div>

@@ -49,38 +49,32 @@ export function BuildActions({ build, may }: { build: Build; may: boolean }) {
   );
 }
 
-/** Which repository, for tables of several. */
-export function useRepositoryColumn(): Column<Build> {
-  const t = useText();
-  return {
-    title: t("building.repository"),
-    render: ({ repository }) => <Link to={repositoryUrl(repository, "build")}>{repository}</Link>,
-  };
-}
-
 /** What is built, and who wanted it. */
-export function useRefColumn(): Column<Build> {
+export function useRefColumn({ withRepository = false }: BuildColumns): Column<Build> {
   const t = useText();
   return {
-    title: t("building.ref"),
+    title: t(withRepository ? "building.repository" : "building.ref"),
     render: (build) => (
-      <>
+      <div>
+        {withRepository ? (
+          <p className="first">
+            <Link to={repositoryUrl(build.repository, "build")}>{build.repository}</Link>
+          </p>
+        ) : null}
         <Ref name={build.ref} /> <Commit id={build.commit} />
         <p className="quiet">{t(`building.by.${build.trigger}`, { name: build.actor })}</p>
-      </>
+      </div>
     ),
   };
 }
 
-export function useBuildColumns(rows: Build[], { withRepository = false }: BuildColumns): Column<Build>[] {
+export function useBuildColumns(rows: Build[], more: BuildColumns): Column<Build>[] {
   const mayBuild = useMayBuild(rows.map((build) => build.repository));
   const t = useText();
   const sentence = useBuildSentence();
-  const repository = useRepositoryColumn();
-  const ref = useRefColumn();
+  const ref = useRefColumn(more);
   return [
     { title: t("building.state"), render: (build) => <StatePill state={build.status} sentence={sentence(build)} /> },
-    ...(withRepository ? [repository] : []),
     ref,
     {
       title: t("building.tags"),

@@ -52,7 +52,7 @@ function RefField() {
     if (ref) setRef(next + shortRef(ref));
   };
   return (
-    <Space.Compact className="filter">
+    <Space.Compact className="builds-ref">
       <Select
         aria-label={t("builds.refKind")}
         value={kind}
@@ -73,7 +73,7 @@ function Only({ name, say }: { name: "rule" | "delivery"; say: (id: string) => s
   const [id, setId] = useParam(name);
   if (!id) return null;
   return (
-    <Button aria-label={t("builds.without", { what: say(id) })} onClick={() => setId("")}>
+    <Button className="builds-only" aria-label={t("builds.without", { what: say(id) })} onClick={() => setId("")}>
       {say(id)} <span aria-hidden="true">×</span>
     </Button>
   );

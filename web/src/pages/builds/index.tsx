@@ -5,6 +5,7 @@ import { useParam } from "../../ui/cursor";
 import { Page, Section } from "../../ui/page";
 import { Nothing } from "../../ui/states";
 import { BuildList } from "../building/list";
+import "./builds.css";
 import { Filters, useFilter } from "./filters";
 import { Queue } from "./queue";
 import { useText } from "./text";
@@ -30,7 +31,7 @@ function All() {
   const t = useText();
   const filter = useFilter();
   return (
-    <Section title={t("builds.title")}>
+    <Section title={t("builds.newest")}>
       <Filters />
       <BuildList filter={filter} caption={t("builds.title")} withRepository none={<None filtered={Object.values(filter).some(Boolean)} />} />
     </Section>

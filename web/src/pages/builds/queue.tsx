@@ -12,7 +12,7 @@ import { Nothing, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/values";
 import { buildUrl } from "../../urls";
-import { BuildActions, useRefColumn, useRepositoryColumn } from "../building/table";
+import { BuildActions, useRefColumn } from "../building/table";
 import { inTurn, lackingOf, waitingOf } from "./order";
 import { useText } from "./text";
 
@@ -55,12 +55,10 @@ function NoWorker({ platforms }: { platforms: Platform[] }) {
 function Waiting({ builds, workers }: { builds: Build[]; workers: Worker[] | undefined }) {
   const t = useText();
   const mayBuild = useMayBuild(builds.map((build) => build.repository));
-  const repository = useRepositoryColumn();
-  const ref = useRefColumn();
+  const ref = useRefColumn({ withRepository: true });
   const columns: Column<Build>[] = [
     { title: t("builds.place"), narrow: true, render: (build) => builds.indexOf(build) + 1 },
     { title: t("builds.why"), render: (build) => <Why build={build} lacking={workers ? lackingOf(build, workers) : []} /> },
-    repository,
     ref,
     { title: t("builds.waitingPlatforms"), render: (build) => <Platforms platforms={waitingOf(build)} /> },
     { title: t("builds.priority"), narrow: true, render: (build) => build.priority },

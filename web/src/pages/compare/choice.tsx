@@ -38,7 +38,7 @@ function VersionField({ repository, label, version, choose }: VersionFieldProps)
         placeholder={t("compare.choose")}
         aria-label={label}
         onChange={choose}
-        options={[...offered].map((value) => ({ value, label: <code>{versionName(value)}</code> }))}
+        options={[...offered].map((value) => ({ value, label: versionName(value) }))}
       />
     </label>
   );

@@ -49,7 +49,10 @@ export function Versions({ repository, versions }: { repository: string; version
               if (!build) return <span className="quiet">{t("compare.noBuild")}</span>;
               return (
                 <>
-                  <Link to={buildUrl(repository, build.id)}>{build.id.slice(0, 8)}</Link> <Time at={build.endedAt} />
+                  <Link to={buildUrl(repository, build.id)}>{build.id.slice(0, 8)}</Link>
+                  <p className="quiet">
+                    <Time at={build.endedAt} />
+                  </p>
                 </>
               );
             },
