@@ -4,19 +4,21 @@ import { audit } from "./audit.mjs";
 import { Browser } from "./browser.mjs";
 import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
+import { compare } from "./compare.mjs";
 import { flow } from "./flow.mjs";
 import { hostile } from "./hostile.mjs";
 import { habits, limit } from "./habits.mjs";
 import { image } from "./image.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
+import { queue } from "./queue.mjs";
 import { roles } from "./roles.mjs";
 import { Server } from "./server.mjs";
 import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, log, build, roles, hostile, sources, audit, access, setup, limit };
+const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {
