@@ -1,7 +1,7 @@
 // How many builds run, in the top bar; leads to them.
 import { SyncOutlined } from "@ant-design/icons";
 import { Link } from "react-router";
-import { useRunning } from "../builds";
+import { useRunning } from "../queries-builds";
 import { useShell } from "./text";
 
 export function Running() {

@@ -1,7 +1,7 @@
 // What changed against the build before of the same rule: the size for each architecture, and the way to all the rest.
 import { Link } from "react-router";
 import type { Build, Manifest } from "../../api";
-import { LOOKED_AT, useSucceeded } from "../../builds";
+import { LOOKED_AT, useSucceeded } from "../../queries-builds";
 import { useManifest } from "../../queries";
 import { buildUrl, compareUrl } from "../../urls";
 import { SizeChange } from "../../ui/change";

@@ -2,7 +2,7 @@
 import { App, Button } from "antd";
 import { Link } from "react-router";
 import type { Build } from "../../api";
-import { useMayBuild } from "../../builds";
+import { useMayBuild } from "../../queries-builds";
 import { isLive } from "../../queries";
 import { Ref, useBuildSentence } from "../../ui/domain";
 import type { Column } from "../../ui/table";

@@ -3,7 +3,7 @@ import { Alert } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import type { Build, Platform, Worker } from "../../api";
-import { useMayBuild, useQueue } from "../../builds";
+import { useMayBuild, useQueue } from "../../queries-builds";
 import { useWorkers } from "../../queries";
 import { useMe } from "../../session";
 import { Platforms } from "../../ui/domain";

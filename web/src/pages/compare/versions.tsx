@@ -1,7 +1,7 @@
 // The two versions: their digests, and which builds made them of what.
 import { Link } from "react-router";
 import type { Build, Manifest } from "../../api";
-import { useSucceeded } from "../../builds";
+import { useSucceeded } from "../../queries-builds";
 import { Ref } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Table } from "../../ui/table";
