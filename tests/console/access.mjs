@@ -17,21 +17,21 @@ async function makeUsers(browser, server, page) {
   const dialog = page.getByRole("dialog");
   await step("users: one is made, the generated password shown once", async () => {
     await button(page, "Make a user").click();
-    await dialog.getByLabel("Name", { exact: true }).fill("mina");
+    await dialog.getByLabel("Name", { exact: true }).fill("lena");
     await button(dialog, "Generate").click();
     password = (await dialog.getByRole("group", { name: "the password" }).innerText()).trim();
     await button(dialog, "Make a user").click();
-    await dialog.getByText("The user mina is made").waitFor();
+    await dialog.getByText("The user lena is made").waitFor();
     expectEqual((await dialog.getByRole("group", { name: "the password" }).innerText()).trim(), password, "the password");
     await button(dialog, "Copy the password").click();
     expectEqual(await page.evaluate(() => navigator.clipboard.readText()), password, "what is copied");
     await button(dialog, "Close").last().click();
-    await page.getByRole("link", { name: "mina", exact: true }).waitFor();
+    await page.getByRole("link", { name: "lena", exact: true }).waitFor();
     expect(!(await page.content()).includes(password), "the password is still on the page");
   });
   await step("users: who was made signs in, and is no administrator", async () => {
     const hers = await browser.page();
-    await signIn(hers, server.url, "/users", "mina", password);
+    await signIn(hers, server.url, "/users", "lena", password);
     await hers.getByText("This is for administrators").waitFor();
     expectEqual(await hers.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Users" }).count(), 0, "places");
     await hers.getByRole("link", { name: "Namespaces", exact: true }).click();
@@ -42,7 +42,7 @@ async function makeUsers(browser, server, page) {
   });
   await check("users: a name that is taken or none is refused, with the remedy", async () => {
     await button(page, "Make a user").click();
-    await dialog.getByLabel("Name", { exact: true }).fill("mina");
+    await dialog.getByLabel("Name", { exact: true }).fill("lena");
     await button(dialog, "Make a user").click();
     await refused(dialog, "USER_EXISTS", "Choose another name.");
     await dialog.getByLabel("Name", { exact: true }).fill(HOSTILE);
@@ -56,36 +56,36 @@ async function makeUsers(browser, server, page) {
     await page.getByRole("link", { name: "admin", exact: true }).waitFor();
     await page.getByLabel("Search by name").fill(HOSTILE);
     await page.getByText("No user has such a name").waitFor();
-    await page.goto(`${server.url}/users?q=mina`);
-    await page.getByRole("link", { name: "mina", exact: true }).click();
-    await page.getByRole("heading", { name: "mina", level: 1 }).waitFor();
+    await page.goto(`${server.url}/users?q=lena`);
+    await page.getByRole("link", { name: "lena", exact: true }).click();
+    await page.getByRole("heading", { name: "lena", level: 1 }).waitFor();
   });
   return password;
 }
 
 async function changeUser(browser, server, page, password) {
   const hers = await browser.page();
-  await signIn(hers, server.url, "/", "mina", password);
+  await signIn(hers, server.url, "/", "lena", password);
   await hers.getByRole("heading", { name: "Home", level: 1 }).waitFor();
   await check("users: who is disabled is refused, and signed out", async () => {
     await confirm(page, "Disable");
     await page.getByText("Disabled", { exact: true }).waitFor();
-    expectEqual(await server.statusAs("mina", password), 401, "her login");
+    expectEqual(await server.statusAs("lena", password), 401, "her login");
     await hers.goto(`${server.url}/repositories`);
     await hers.getByRole("heading", { name: "Sign in to kiln" }).waitFor();
     await confirm(page, "Enable");
     await page.getByText("Active", { exact: true }).waitFor();
-    expectEqual(await server.statusAs("mina", password), 200, "her login");
+    expectEqual(await server.statusAs("lena", password), 200, "her login");
   });
   await hers.context().close();
   await check("users: the right of an administrator is given and withdrawn", async () => {
-    expectEqual(await server.statusAs("mina", password, "audit"), 403, "before");
+    expectEqual(await server.statusAs("lena", password, "audit"), 403, "before");
     await confirm(page, "Make administrator");
     await page.getByText("Administrator", { exact: true }).waitFor();
-    expectEqual(await server.statusAs("mina", password, "audit"), 200, "as an administrator");
+    expectEqual(await server.statusAs("lena", password, "audit"), 200, "as an administrator");
     await confirm(page, "Withdraw administrator");
     await button(page, "Make administrator").waitFor();
-    expectEqual(await server.statusAs("mina", password, "audit"), 403, "after");
+    expectEqual(await server.statusAs("lena", password, "audit"), 403, "after");
   });
   await check("users: a new password takes the place of the old one", async () => {
     await page.getByLabel("New password").fill("short");
@@ -94,8 +94,8 @@ async function changeUser(browser, server, page, password) {
     await page.getByLabel("New password").fill("another-password");
     await button(page, "Set the password").click();
     await page.locator(".saved").waitFor();
-    expectEqual(await server.statusAs("mina", password), 401, "the old one");
-    expectEqual(await server.statusAs("mina", "another-password"), 200, "the new one");
+    expectEqual(await server.statusAs("lena", password), 401, "the old one");
+    expectEqual(await server.statusAs("lena", "another-password"), 200, "the new one");
   });
 }
 
@@ -103,7 +103,7 @@ async function userTokens(server, page) {
   await check("users: a token of a user is deleted by an administrator, its name a text", async () => {
     const made = await fetch(`${server.url}/api/v1/tokens`, {
       method: "POST",
-      headers: { Authorization: `Basic ${btoa("mina:another-password")}`, "Content-Type": "application/json" },
+      headers: { Authorization: `Basic ${btoa("lena:another-password")}`, "Content-Type": "application/json" },
       body: JSON.stringify({ name: HOSTILE }),
     });
     const { secret } = await made.json();
@@ -159,7 +159,7 @@ async function pictures(browser, server, state) {
   };
   await looks(browser, server, state, "/users", "users");
   await looks(browser, server, state, "/users", "users-make", open(".page-head .ant-btn-primary"));
-  await looks(browser, server, state, "/users/mina", "user");
+  await looks(browser, server, state, "/users/lena", "user");
   await looks(browser, server, state, "/users/admin", "user-own");
 }
 
@@ -171,7 +171,7 @@ export async function access(browser, server) {
   await changeUser(browser, server, page, password);
   await userTokens(server, page);
   await lastOnes(server, page);
-  await members(browser, server, page, { user: "mina", password: "another-password" });
+  await members(browser, server, page, { user: "lena", password: "another-password" });
   expectEqual(page.faults, [], "faults");
   const state = await page.context().storageState();
   await page.context().close();

@@ -42,7 +42,7 @@ export function Sessions() {
             rows={items}
             rowKey={(s) => s.id}
             columns={[
-              { title: t("account.browser"), render: (s) => <span title={s.userAgent}>{agentName(s)}</span> },
+              { title: t("account.browser"), render: (s) => <span className="given" title={s.userAgent}>{agentName(s)}</span> },
               { title: t("account.address"), narrow: true, render: (s) => <code>{s.address}</code> },
               { title: t("account.begun"), narrow: true, render: (s) => <Time at={s.createdAt} /> },
               { title: t("account.used"), narrow: true, render: (s) => (s.current ? t("account.this") : <Time at={s.usedAt} />) },

@@ -88,7 +88,7 @@ function RepositoryTable({ items }: { items: Repository[] }) {
         },
         { title: t("sources.auto"), narrow: true, render: (r) => yes(r.source?.autoBuild) },
         { title: t("sources.noCache"), narrow: true, render: (r) => yes(r.source?.noCache) },
-        { title: t("sources.pool"), narrow: true, render: (r) => r.source?.pool || t("sources.defaultPool") },
+        { title: t("sources.pool"), render: (r) => <span className="given">{r.source?.pool || t("sources.defaultPool")}</span> },
       ]}
     />
   );

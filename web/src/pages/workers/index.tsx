@@ -92,7 +92,7 @@ function List({ items }: { items: Worker[] }) {
           { title: t("workers.state"), render: (w) => <State worker={w} /> },
           { title: t("workers.native"), render: (w) => <Platforms platforms={w.platforms.filter((p) => p.native).map((p) => p.platform)} /> },
           { title: t("workers.emulated"), render: (w) => <Platforms platforms={w.platforms.filter((p) => !p.native).map((p) => p.platform)} /> },
-          { title: t("workers.pool"), narrow: true, render: (w) => w.pool || t("workers.defaultPool") },
+          { title: t("workers.pool"), render: (w) => <span className="given">{w.pool || t("workers.defaultPool")}</span> },
           { title: t("workers.builds"), narrow: true, render: (w) => t("workers.ofSlots", { n: w.builds, slots: w.slots }) },
           { title: t("workers.seen"), narrow: true, render: (w) => <Time at={w.lastSeenAt} /> },
           { title: t("workers.actions"), narrow: true, render: actions },
@@ -109,7 +109,7 @@ function Tokens({ items }: { items: WorkerToken[] }) {
     <TokenTable
       caption={t("workers.tokens")}
       items={items}
-      columns={[{ title: t("workers.pool"), render: (token) => token.pool || t("workers.defaultPool") }]}
+      columns={[{ title: t("workers.pool"), render: (token) => <span className="given">{token.pool || t("workers.defaultPool")}</span> }]}
       at="worker-tokens"
       warning={t("workers.deleteText")}
     />
