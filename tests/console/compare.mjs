@@ -132,6 +132,9 @@ async function reach(page, server, { first, second }) {
     expectEqual(path(page), `${AT}/compare/${first.digest}...${second.digest}`, "the address");
     await page.goto(server.url + pathOf(NAME, first, "?view=result"));
     await part.getByText("No earlier build of this rule succeeded").waitFor();
+    await part.getByRole("link", { name: "All builds of this rule" }).click();
+    await page.getByRole("button", { name: `Only of the rule ${first.ruleId}: remove this filter` }).click();
+    await waitFor("without the rule", () => !new URL(page.url()).searchParams.has("rule"));
   });
   await check("compare: a version that is not there is a problem with its code", async () => {
     await page.goto(`${server.url}${AT}/compare/one...nowhere`);

@@ -1,6 +1,6 @@
 // What changed against the build before of the same rule: the size for each architecture, and the way to all the rest.
 import { Link } from "react-router";
-import type { Build, Manifest } from "../../api";
+import { type Build, type Manifest, withQuery } from "../../api";
 import { LOOKED_AT, useSucceeded } from "../../queries-builds";
 import { useManifest } from "../../queries";
 import { buildUrl, compareUrl } from "../../urls";
@@ -68,7 +68,10 @@ export function Previous({ build, digest, rule, repository }: { build: Build; di
   const t = useBuildText();
   const query = useSucceeded(repository, rule);
   return (
-    <Section title={t("build.previous")}>
+    <Section
+      title={t("build.previous")}
+      actions={<Link to={withQuery("/builds", { repository, rule })}>{t("build.previousAll")}</Link>}
+    >
       <Shown query={query} rows={2}>
         {(builds) => {
           const previous = previousOf(build, builds);

@@ -16,6 +16,9 @@ import { BuildActions, useRefColumn } from "../building/table";
 import { inTurn, lackingOf, waitingOf } from "./order";
 import { useText } from "./text";
 
+/** Nobody reads further, and every row is work for the browser. */
+const SHOWN = 200;
+
 /** The platforms of these builds that nobody can run now, each once. */
 function allLacking(builds: Build[], workers: Worker[]): Platform[] {
   return [...new Set(builds.flatMap((build) => lackingOf(build, workers)))];
@@ -82,8 +85,9 @@ export function Queue() {
           return (
             <div className="stack">
               {workers ? <NoWorker platforms={allLacking(builds, workers)} /> : null}
-              <Waiting builds={builds} workers={workers} />
               {more ? <p className="quiet">{t("builds.queueCut")}</p> : null}
+              <Waiting builds={builds.slice(0, SHOWN)} workers={workers} />
+              {builds.length > SHOWN ? <p className="quiet">{t("builds.queueRest", { n: builds.length - SHOWN })}</p> : null}
             </div>
           );
         }}
