@@ -184,7 +184,7 @@ try {
   await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
   await start(server, "bench/tags", "FROM alpine\n", ["linux/amd64"]);
   await server.built("bench/tags");
-  if (!process.env.KILN_BENCH_NOT_SLOWED) await interactive(browser, server, await page.context().storageState());
+  await interactive(browser, server, await page.context().storageState());
   for (const figure of [tags, preview]) await figure(server, page);
   await million(browser, server, page);
   await live(server, page);
