@@ -50,7 +50,7 @@ static struct err *read_slots(const struct invocation *in, unsigned *out)
 static struct err *read_lease(const struct invocation *in, uint32_t *seconds)
 {
 	const char *given = option_get(in, "lease");
-	uint64_t n = 0;
+	uint64_t n = LIMIT_LEASE_S;
 	if (given && (!str_to_u64(str_of(given), MOST_LEASE_S, &n) || n < LEAST_LEASE_S))
 		return err_new(ERR_INVALID, "--lease %s is not a number from %d to %d", given,
 			       LEAST_LEASE_S, MOST_LEASE_S);

@@ -5,8 +5,6 @@
 
 #include "base/mem.h"
 
-#define DEFAULT_LEASE_S 30
-
 /* A list, with a comma between; NULL: there is none. */
 static char *joined(const struct invocation *in, const char *option)
 {
@@ -53,7 +51,7 @@ struct api_setting *serve_settings(const struct invocation *in, const struct ser
 		{ "session-life", mem_printf("%u", o->session_life_s) },
 		{ "slots", mem_printf("%u", o->slots) },
 		{ "no-emulation", mem_strdup(o->no_emulation ? "yes" : "no") },
-		{ "lease", mem_printf("%u", o->lease_s ? o->lease_s : DEFAULT_LEASE_S) },
+		{ "lease", mem_printf("%u", o->lease_s) },
 		{ "utc-offset", offset_text(o->utc_offset_min) },
 		{ "registry-mirror", joined(in, "registry-mirror") },
 		{ "insecure-registry", joined(in, "insecure-registry") },

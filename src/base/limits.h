@@ -45,6 +45,7 @@
 #define LIMIT_USER_TOKENS         200
 #define LIMIT_WORKER_TOKENS       1000
 #define LIMIT_USER_SESSIONS       100 /* of the console; a new one ends the one unused for longest */
+#define LIMIT_LEASE_S             30  /* of a worker, unless set otherwise */
 #define LIMIT_SESSION_IDLE_S      604800  /* 7 days, unless set otherwise */
 #define LIMIT_SESSION_LIFE_S      2592000 /* 30 days, likewise */
 #define LIMIT_USER_AGENT_BYTES    256

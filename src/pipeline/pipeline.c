@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#define LEASE_S 30
+#include "base/limits.h"
+
 #define GRACE_S 10
 
 static bool see_finished(void *arg, struct db_row *r)
@@ -40,7 +41,7 @@ static struct pipeline *pipeline_new(const struct pipeline_options *o)
 {
 	struct pipeline *p = mem_new(struct pipeline);
 	p->o = *o;
-	p->lease_ms = (uint64_t)(o->lease_s ? o->lease_s : LEASE_S) * 1000;
+	p->lease_ms = (uint64_t)(o->lease_s ? o->lease_s : LIMIT_LEASE_S) * 1000;
 	p->grace_ms = (uint64_t)(o->grace_s ? o->grace_s : GRACE_S) * 1000;
 	mutex_init(&p->lock);
 	cond_init(&p->work);

@@ -30,7 +30,7 @@ struct pipeline_options {
 	struct source_git *git;
 	struct pipeline_logs *logs;
 	int utc_offset_min;         /* of push times in tags; 480 */
-	uint32_t lease_s;           /* 0: 30 */
+	uint32_t lease_s;           /* 0: LIMIT_LEASE_S */
 	uint32_t grace_s;           /* between SIGTERM and SIGKILL of a canceled build; 0: 10 */
 	const char *const *mirrors; /* "HOST=URL" for workers, NULL-terminated; may be NULL */
 };
