@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { expectEqual, LIMIT_MS } from "./check.mjs";
+import { check, expectEqual, LIMIT_MS } from "./check.mjs";
 
 const ROOT = join(dirname(new URL(import.meta.url).pathname), "../..");
 
@@ -101,6 +101,22 @@ export async function look(browser, page, name) {
   expectEqual(await page.evaluate(() => document.documentElement.scrollWidth), width, "the page's width");
   expectEqual(await axe(page, browser.axePath), [], "axe-core");
   expectEqual(page.faults, [], "faults");
+}
+
+/** `look` at each of `pages`, a name and a path, in all `looks`; `prepare` has the new page first. */
+export function lookAtPages(browser, state, looks, pages, prepare = () => {}) {
+  return eachLook(looks, async ({ theme, language, width }) => {
+    const page = await browser.page({ width, theme, language, state });
+    await prepare(page);
+    for (const [name, path] of Object.entries(pages)) {
+      const full = `${name}-${width}-${theme}-${language}`;
+      await check(`page ${full}`, async () => {
+        await page.goto(browser.url + path);
+        await look(browser, page, full);
+      });
+    }
+    await page.context().close();
+  });
 }
 
 export async function axe(page, path) {

@@ -1,5 +1,5 @@
 // Two versions of a repository compared, by mouse against real builds, and what a build says of the one before it.
-import { button, eachLook, HOSTILE, look } from "./browser.mjs";
+import { button, HOSTILE, lookAtPages } from "./browser.mjs";
 import { pathOf, start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -142,7 +142,7 @@ async function reach(page, server, { first, second }) {
   });
 }
 
-async function looks(browser, server, state, { second }) {
+async function looks(browser, state, { second }) {
   const pages = {
     "compare-two": `${AT}/compare/one...two`,
     "compare-same": `${AT}/compare/one...same`,
@@ -150,17 +150,7 @@ async function looks(browser, server, state, { second }) {
     "compare-chosen": `${AT}/versions?compare=one,two`,
     "compare-result": pathOf(NAME, second, "?view=result"),
   };
-  await eachLook([["en", 320], ["en", 1280], ["zh", 1280]], async ({ theme, language, width }) => {
-    const page = await browser.page({ width, theme, language, state });
-    for (const [name, to] of Object.entries(pages)) {
-      const full = `${name}-${width}-${theme}-${language}`;
-      await check(`page ${full}`, async () => {
-        await page.goto(server.url + to);
-        await look(browser, page, full);
-      });
-    }
-    await page.context().close();
-  });
+  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
 }
 
 export async function compare(browser, server) {
@@ -178,5 +168,5 @@ export async function compare(browser, server) {
   await reach(page, server, builds);
   await check("compare: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
   await page.context().close();
-  await looks(browser, server, state, builds);
+  await looks(browser, state, builds);
 }

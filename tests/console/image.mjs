@@ -1,7 +1,7 @@
 // The list of versions and the page of one: an index that shares layers, an artifact, texts that would be markup elsewhere.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { eachLook, look } from "./browser.mjs";
+import { lookAtPages } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -175,26 +175,16 @@ async function bytes(page, server) {
   });
 }
 
-async function looks(browser, server, state, child) {
+async function looks(browser, state, child) {
   const pages = {
-    "version-list": "versions?sort=updated",
-    "version-overview": "versions/1.0",
-    "version-layers": "versions/1.0?view=layers",
-    "version-manifest": "versions/1.0?view=manifest",
-    "version-artifact": "versions/bill",
-    "version-digest": `manifests/${encodeURIComponent(child)}`,
+    "version-list": `${AT}/versions?sort=updated`,
+    "version-overview": `${AT}/versions/1.0`,
+    "version-layers": `${AT}/versions/1.0?view=layers`,
+    "version-manifest": `${AT}/versions/1.0?view=manifest`,
+    "version-artifact": `${AT}/versions/bill`,
+    "version-digest": `${AT}/manifests/${encodeURIComponent(child)}`,
   };
-  await eachLook([["en", 320], ["en", 1280], ["zh", 1280]], async ({ theme, language, width }) => {
-    const page = await browser.page({ width, theme, language, state });
-    for (const [name, path] of Object.entries(pages)) {
-      const full = `${name}-${width}-${theme}-${language}`;
-      await check(`page ${full}`, async () => {
-        await page.goto(`${server.url}${AT}/${path}`);
-        await look(browser, page, full);
-      });
-    }
-    await page.context().close();
-  });
+  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
 }
 
 export async function image(browser, server) {

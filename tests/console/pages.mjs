@@ -1,6 +1,6 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
 import { check } from "./check.mjs";
-import { eachLook, look, settled } from "./browser.mjs";
+import { eachLook, look, lookAtPages, settled } from "./browser.mjs";
 import { AT, signIn } from "./flow.mjs";
 
 const PAGES = {
@@ -34,20 +34,6 @@ const PAGES = {
 const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
 // The widest differs in layout only, which one language shows.
 const LOOKS = [["en", 320], ["en", 1280], ["en", 3840], ["zh", 390], ["zh", 1280]];
-
-async function variant(browser, server, state, theme, language, width) {
-  const page = await browser.page({ width, theme, language, state });
-  await page.addInitScript((draft) => sessionStorage.setItem("kiln.create", draft), JSON.stringify(DRAFT));
-  for (const [name, path] of Object.entries(PAGES)) {
-    const full = `${name}-${width}-${theme}-${language}`;
-    await check(`page ${full}`, async () => {
-      page.faults.length = 0;
-      await page.goto(server.url + path);
-      await look(browser, page, full);
-    });
-  }
-  await page.context().close();
-}
 
 /** What opens over a page: search, keys, the navigation of narrow screens. */
 async function overlays(browser, server, state, theme) {
@@ -86,5 +72,6 @@ export async function pages(browser, server) {
     });
     await page.context().close();
   });
-  await eachLook(LOOKS, ({ theme, language, width }) => variant(browser, server, state, theme, language, width));
+  const draft = JSON.stringify(DRAFT);
+  await lookAtPages(browser, state, LOOKS, PAGES, (page) => page.addInitScript((text) => sessionStorage.setItem("kiln.create", text), draft));
 }

@@ -1,5 +1,5 @@
 // All builds, and the queue: filters, new builds, pages, what waits for what, and who may do what.
-import { button, eachLook, look } from "./browser.mjs";
+import { button, lookAtPages } from "./browser.mjs";
 import { Gate, start } from "./builds.mjs";
 import { check, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -165,19 +165,9 @@ async function viewer(browser, server) {
   });
 }
 
-async function looks(browser, server, state) {
+async function looks(browser, state) {
   const pages = { "builds-all": "/builds", "builds-filtered": "/builds?status=FAILED&rule=crbr-0000000000000000", "builds-queue": "/builds?view=queue" };
-  await eachLook([["en", 320], ["en", 1280], ["zh", 1280]], async ({ theme, language, width }) => {
-    const page = await browser.page({ width, theme, language, state });
-    for (const [name, to] of Object.entries(pages)) {
-      const full = `${name}-${width}-${theme}-${language}`;
-      await check(`page ${full}`, async () => {
-        await page.goto(server.url + to);
-        await look(browser, page, full);
-      });
-    }
-    await page.context().close();
-  });
+  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
 }
 
 export async function queue(browser, server) {
@@ -192,7 +182,7 @@ export async function queue(browser, server) {
   const state = await page.context().storageState();
   await filters(page, server);
   await retry(page, server);
-  await looks(browser, server, state);
+  await looks(browser, state);
   await waiting(page, server);
   await news(page, server, done);
   await running(page, server, gate);
