@@ -2,11 +2,12 @@
 import { DownloadOutlined } from "@ant-design/icons";
 import { Button } from "antd";
 import { useEffect, useRef, useState } from "react";
-import { api, type AuditEntry, type AuditPage, withQuery } from "../../api";
+import { api, type AuditPage, withQuery } from "../../api";
 import * as format from "../../i18n/format";
 import { usePrefs } from "../../prefs";
 import type { AuditFilter } from "../../queries";
 import { announce } from "../../ui/announce";
+import { download } from "../../ui/download";
 import { ProblemAlert } from "../../ui/states";
 import { EXPORTED, linesOf, pagesOf } from "./pages";
 import { useText } from "./text";
@@ -14,15 +15,7 @@ import { useText } from "./text";
 const fetchPage = (filter: AuditFilter, signal: AbortSignal) => (cursor: string | null, limit: number) =>
   api.get<AuditPage>(withQuery("audit", { ...filter, cursor, limit }), signal);
 
-function download(entries: AuditEntry[]) {
-  const url = URL.createObjectURL(new Blob([linesOf(entries)], { type: "application/jsonl" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `kiln-audit-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.jsonl`;
-  link.click();
-  // The browser has it once the click is handled.
-  setTimeout(() => URL.revokeObjectURL(url));
-}
+const fileName = () => `kiln-audit-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.jsonl`;
 
 export function Export({ filter }: { filter: AuditFilter }) {
   const t = useText();
@@ -41,7 +34,7 @@ export function Export({ filter }: { filter: AuditFilter }) {
     setCount(0);
     try {
       const { entries, more } = await pagesOf(fetchPage(filter, control.signal), setCount);
-      download(entries);
+      download(fileName(), "application/jsonl", linesOf(entries));
       const words = more ? t("audit.exportedCut", { n: most }) : t("audit.exported", { n: entries.length });
       setSaid(words);
       announce(words);

@@ -3,6 +3,7 @@ import { CheckCircleFilled, CloseCircleFilled, DownloadOutlined, QuestionCircleO
 import { useQuery } from "@tanstack/react-query";
 import { Button } from "antd";
 import type { Manifest } from "../../api";
+import { download } from "../../ui/download";
 import { Section } from "../../ui/page";
 import { CopyButton, Digest } from "../../ui/values";
 import { useText } from "./text";
@@ -50,14 +51,6 @@ function formatted(content: string): string {
   }
 }
 
-function download(name: string, content: string) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
 function Document({ title, digest, content }: StoredText) {
   const t = useText();
   return (
@@ -70,7 +63,7 @@ function Document({ title, digest, content }: StoredText) {
             size="small"
             icon={<DownloadOutlined aria-hidden />}
             aria-label={t("image.downloadOf", { name: title })}
-            onClick={() => download(`${digest.replace(":", "-")}.json`, content)}
+            onClick={() => download(`${digest.replace(":", "-")}.json`, "application/json", content)}
           >
             {t("image.download")}
           </Button>
