@@ -1,5 +1,5 @@
 // The list of an instance's checks: icon, word, sentence, and where something is wrong what to do.
-import { CheckCircleFilled, CloseCircleFilled, WarningFilled } from "@ant-design/icons";
+import { WarningFilled } from "@ant-design/icons";
 import { useQuery } from "@tanstack/react-query";
 import { addressChecks, type Check, type HealthState, settingOf, storageChecks } from "../health";
 import type { Instance } from "../api";
@@ -8,17 +8,13 @@ import en from "../i18n/health.en.json";
 import { textOf } from "../i18n/text";
 import zh from "../i18n/health.zh.json";
 import { usePrefs } from "../prefs";
+import { Pill, type Tone } from "./pill";
 import { Command } from "./values";
 
 const useText = textOf(en, zh);
 type Key = keyof typeof en;
 
-const ICONS: Record<HealthState, React.ReactNode> = {
-  good: <CheckCircleFilled />,
-  warn: <WarningFilled />,
-  bad: <CloseCircleFilled />,
-};
-const TONES: Record<HealthState, string> = { good: "good", warn: "wait", bad: "bad" };
+const TONES: Record<HealthState, Tone> = { good: "good", warn: "wait", bad: "bad" };
 
 export function Checks({ items }: { items: Check[] }) {
   const t = useText();
@@ -28,9 +24,9 @@ export function Checks({ items }: { items: Check[] }) {
         const fix = `health.${key}.fix`;
         return (
           <li key={`${key} ${values?.platform ?? ""}`}>
-            <span className={`pill pill-${TONES[state]}`}>
-              <span aria-hidden="true">{ICONS[state]}</span> {t(`health.state.${state}`)}
-            </span>
+            <Pill tone={TONES[state]} icon={state === "warn" ? <WarningFilled /> : undefined}>
+              {t(`health.state.${state}`)}
+            </Pill>
             <div className="grow">
               {t(`health.${key}` as Key, values)}
               {fix in en ? <p className="hint">{t(fix as Key, values)}</p> : null}
