@@ -48,5 +48,12 @@ export default defineConfig({
     cssCodeSplit: false,
     manifest: true,
     chunkSizeWarningLimit: 2000,
+    rollupOptions: {
+      output: {
+        // React alone: it makes errors when it starts, and a browser that is watched (developer tools, tests) parses the whole script a
+        // second time for the line of each.
+        manualChunks: (id) => (/\/node_modules\/(react|react-dom|scheduler)\//.test(id) ? "react" : undefined),
+      },
+    },
   },
 });
