@@ -6,6 +6,7 @@ import { Link, Outlet, useLocation, useNavigate } from "react-router";
 import mark from "../mark.svg";
 import { useSession } from "../session";
 import { LiveRegion } from "../ui/announce";
+import { useOnce } from "../ui/once";
 import { ProblemAlert } from "../ui/states";
 import { ConnectionBanner } from "./connection";
 import { AccountMenu, LanguageMenu, ThemeMenu } from "./menus";
@@ -29,6 +30,7 @@ function useGoKeys(search: () => void) {
 function TopBar({ onSearch }: { onSearch: () => void }) {
   const t = useShell();
   const [open, setOpen] = useState(false);
+  const opened = useOnce(open);
   const { pathname } = useLocation();
   useEffect(() => setOpen(false), [pathname]);
   return (
@@ -55,9 +57,11 @@ function TopBar({ onSearch }: { onSearch: () => void }) {
         <ThemeMenu />
         <AccountMenu />
       </div>
-      <Drawer open={open} onClose={() => setOpen(false)} placement="left" size={280} title={t("shell.mainNav")}>
-        <Nav />
-      </Drawer>
+      {opened ? (
+        <Drawer open={open} onClose={() => setOpen(false)} placement="left" size={280} title={t("shell.mainNav")}>
+          <Nav />
+        </Drawer>
+      ) : null}
     </header>
   );
 }

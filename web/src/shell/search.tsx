@@ -3,6 +3,7 @@ import { Input, Modal } from "antd";
 import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { useRepositories } from "../queries";
+import { useOnce } from "../ui/once";
 import { repositoryUrl } from "../urls";
 import { usePlaces } from "./nav";
 import { useShell } from "./text";
@@ -80,6 +81,7 @@ function SearchBox({ close }: { close: () => void }) {
 
 export function Search({ open, onClose }: { open: boolean; onClose: () => void }) {
   const t = useShell();
+  if (!useOnce(open)) return null;
   return (
     <Modal open={open} onCancel={onClose} footer={null} title={t("shell.search")} destroyOnHidden>
       <SearchBox close={onClose} />

@@ -2,6 +2,7 @@
 import { Modal, Switch } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { setPrefs, usePrefs } from "../prefs";
+import { useOnce } from "../ui/once";
 import { useShell } from "./text";
 
 interface Shortcut {
@@ -59,6 +60,7 @@ export function Shortcuts() {
     document.addEventListener("kiln:shortcuts", show);
     return () => document.removeEventListener("kiln:shortcuts", show);
   }, []);
+  if (!useOnce(open)) return null;
   return (
     <Modal open={open} title={t("shell.shortcuts")} footer={null} onCancel={() => setOpen(false)} destroyOnHidden>
       <p className="row">
