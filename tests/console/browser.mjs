@@ -93,7 +93,18 @@ export async function refused(place, code, remedy) {
   expectEqual(await place.page().locator("img[src=x]").count(), 0, "images");
 }
 
-/** Whatever page it is: a screenshot, nothing wider than the screen, axe-core, no fault. */
+/** The parts of Ant Design on the page that our style sheet says nothing of: scripts/antd-css.mjs has not rendered them. */
+async function unstyled(browser, page) {
+  const sheet = await page.locator('link[rel="stylesheet"]').evaluate((link) => link.href);
+  browser.css ??= await (await fetch(sheet)).text();
+  const parts = await page.evaluate(() => {
+    const classes = [...document.querySelectorAll('[class*="ant-"]')].flatMap((element) => [...element.classList]);
+    return [...new Set(classes.map((name) => /^ant-[a-z]+/.exec(name)?.[0]).filter(Boolean))];
+  });
+  return parts.filter((name) => !browser.css.includes(`.${name}`));
+}
+
+/** Whatever page it is: a screenshot, nothing wider than the screen, axe-core, no fault, no part without a style. */
 export async function look(browser, page, name) {
   await settled(page);
   await page.screenshot({ path: join(browser.shots, `${name}.png`), fullPage: true });
@@ -101,6 +112,7 @@ export async function look(browser, page, name) {
   expectEqual(await page.evaluate(() => document.documentElement.scrollWidth), width, "the page's width");
   expectEqual(await axe(page, browser.axePath), [], "axe-core");
   expectEqual(page.faults, [], "faults");
+  expectEqual(await unstyled(browser, page), [], "parts without a style");
 }
 
 /** `look` at each of `pages`, a name and a path, in all `looks`; `prepare` has the new page first. */

@@ -72,5 +72,7 @@ export function antdTheme(dark: boolean, motion: boolean): ThemeConfig {
     components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER, Tabs: dark ? DARK_TABS : LIGHT_TABS },
     cssVar: { key: "kiln" },
     hashed: false,
+    // The styles are src/antd.css, which scripts/antd-css.mjs makes.
+    zeroRuntime: true,
   };
 }
