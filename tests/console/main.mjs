@@ -12,13 +12,14 @@ import { image } from "./image.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { queue } from "./queue.mjs";
+import { reference } from "./reference.mjs";
 import { roles } from "./roles.mjs";
 import { Server } from "./server.mjs";
 import { setup } from "./setup.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, setup, limit };
+const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, reference, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

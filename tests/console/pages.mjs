@@ -28,6 +28,7 @@ const PAGES = {
   "instance-settings": "/settings",
   "setup-workers": "/setup?step=4",
   account: "/account",
+  reference: "/docs/api",
   "not-found": "/nowhere",
 };
 // What the second step of the wizard finds from the first.

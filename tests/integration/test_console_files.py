@@ -158,6 +158,20 @@ def test_the_other_parts_are_there(server):
     assert not ask(server.host, "/v2/").headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("base", ["/", "/tools/kiln/"])
+def test_the_description_of_the_api_is_a_page(tmp_path, base, method):
+    """Below /api/ is the API's; the page is the console's, whatever path both are below."""
+    with serving(tmp_path / "data", "--external-url", f"http://kiln.example{base}") as s:
+        r = ask(s.host, f"{base}api/docs", method)
+        assert r.status == 302 and r.headers["Location"] == "../docs/api" and (r.body == b"") == (method == "HEAD")
+        page = urljoin(f"http://{s.host}{base}api/docs", r.headers["Location"])
+        assert page == f"http://{s.host}{base}docs/api"
+        check_page(ask(s.host, urlsplit(page).path), base)
+        assert ask(s.host, f"{base}api/docs/x").status == 404
+        assert ask(s.host, f"{base}api/docs", "POST").status == 405
+
+
 @pytest.mark.parametrize("external, base", [("https://kiln.example/tools/kiln", "/tools/kiln/"), ("http://kiln.example/", "/")])
 def test_the_external_url_says_where_the_page_is(tmp_path, external, base):
     with serving(tmp_path / "data", "--external-url", external) as s:

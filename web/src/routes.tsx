@@ -4,7 +4,7 @@ import { type LazyPage, lazyPage, lazyRoute } from "./lazy";
 import NotFound from "./pages/notfound";
 import { loadRepositoryPage, RepositoryScope } from "./pages/repository/scope";
 import { Crash } from "./shell/crash";
-import { Layout } from "./shell/layout";
+import { Layout, OPEN } from "./shell/layout";
 
 const Home = lazyPage(() => import("./pages/home"));
 const Instances = lazyPage(() => import("./pages/instances"));
@@ -19,6 +19,7 @@ const Audit = lazyPage(() => import("./pages/audit"));
 const Server = lazyPage(() => import("./pages/server"));
 const Setup = lazyPage(() => import("./pages/setup"));
 const Account = lazyPage(() => import("./pages/account"));
+const Reference = lazyPage(() => import("./pages/reference"));
 
 const page = (path: string, Page: LazyPage) => lazyRoute(path, Page, Page.load);
 
@@ -48,6 +49,7 @@ export function makeRouter() {
           page("/settings", Server),
           page("/setup", Setup),
           page("/account", Account),
+          { ...page("/docs/api", Reference), handle: OPEN },
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -2,7 +2,7 @@
 import { MenuOutlined, SearchOutlined } from "@ant-design/icons";
 import { Button, Drawer } from "antd";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Link, Outlet, useLocation, useNavigate } from "react-router";
+import { Link, Outlet, useLocation, useMatches, useNavigate } from "react-router";
 import mark from "../mark.svg";
 import { useSession } from "../session";
 import { LiveRegion } from "../ui/announce";
@@ -27,6 +27,19 @@ function useGoKeys(search: () => void) {
   useShortcut("g i", t("shell.goInstances"), () => void navigate("/instances"));
 }
 
+/** The handle of a route whose page needs no session. */
+export const OPEN = { open: true };
+
+function Mark() {
+  const t = useShell();
+  return (
+    <Link to="/" className="mark" aria-label={t("shell.product")}>
+      <img src={mark} alt="" width={26} height={26} />
+      <span>kiln</span>
+    </Link>
+  );
+}
+
 function TopBar({ onSearch }: { onSearch: () => void }) {
   const t = useShell();
   const [open, setOpen] = useState(false);
@@ -43,10 +56,7 @@ function TopBar({ onSearch }: { onSearch: () => void }) {
         aria-expanded={open}
         onClick={() => setOpen(true)}
       />
-      <Link to="/" className="mark" aria-label={t("shell.product")}>
-        <img src={mark} alt="" width={26} height={26} />
-        <span>kiln</span>
-      </Link>
+      <Mark />
       <Button className="search-button" icon={<SearchOutlined aria-hidden />} onClick={onSearch} aria-label={t("shell.searchHint")}>
         <span className="search-text">{t("shell.searchHint")}</span>
         <kbd>/</kbd>
@@ -99,12 +109,34 @@ function Frame() {
   );
 }
 
+/** Around a page that needs no session, of somebody who has none. */
+function OpenFrame() {
+  const t = useShell();
+  const navigate = useNavigate();
+  return (
+    <>
+      <header className="topbar">
+        <Mark />
+        <div className="topbar-end">
+          <LanguageMenu />
+          <ThemeMenu />
+          <Button onClick={() => void navigate("/")}>{t("shell.signIn")}</Button>
+        </div>
+      </header>
+      <main className="main">
+        <Outlet />
+      </main>
+    </>
+  );
+}
+
 /** The frame, or the sign-in page at the same address, so that signing in goes on where one was. */
 export function Layout() {
   const session = useSession();
+  const open = useMatches().some((match) => match.handle === OPEN);
   const content = () => {
     if (session.data) return <Frame />;
-    if (session.data === null) return <SignIn />;
+    if (session.data === null) return open ? <OpenFrame /> : <SignIn />;
     if (session.error) return <main className="alone"><ProblemAlert error={session.error} retry={() => void session.refetch()} /></main>;
     return null;
   };

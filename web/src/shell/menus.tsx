@@ -1,5 +1,5 @@
 // The menus at the right of the top bar: language, theme, account.
-import { BulbOutlined, GlobalOutlined, KeyOutlined, LogoutOutlined, QuestionCircleOutlined, UserOutlined } from "@ant-design/icons";
+import { ApiOutlined, BulbOutlined, GlobalOutlined, KeyOutlined, LogoutOutlined, QuestionCircleOutlined, UserOutlined } from "@ant-design/icons";
 import { Button, Dropdown } from "antd";
 import { useNavigate } from "react-router";
 import { type Language, setPrefs, type Theme, usePrefs } from "../prefs";
@@ -63,6 +63,7 @@ export function AccountMenu() {
         items: [
           { key: "who", label: me.name, disabled: true },
           { key: "account", icon: <KeyOutlined aria-hidden />, label: t("shell.accountPage"), onClick: () => void navigate("/account") },
+          { key: "api", icon: <ApiOutlined aria-hidden />, label: t("shell.reference"), onClick: () => void navigate("/docs/api") },
           { key: "keys", icon: <QuestionCircleOutlined aria-hidden />, label: t("shell.shortcuts"), onClick: showShortcuts },
           { type: "divider" },
           { key: "out", icon: <LogoutOutlined aria-hidden />, label: t("shell.signOut"), onClick: () => signOut.mutate() },

@@ -20,8 +20,11 @@ function useHits(q: string): Hit[] {
   // The answer to what was typed before may still be here: Enter must not open what no longer matches.
   const has = (text: string) => text.toLowerCase().includes(q.toLowerCase());
   const found = (useRepositories({ q, limit: 8 }).data?.items ?? []).filter((r) => has(r.fullName));
-  const account = { text: t("shell.accountPage"), to: "/account" };
-  const pages = [...places.instance, ...places.repository, account, ...places.administration];
+  const own = [
+    { text: t("shell.accountPage"), to: "/account" },
+    { text: t("shell.reference"), to: "/docs/api" },
+  ];
+  const pages = [...places.instance, ...places.repository, ...own, ...places.administration];
   return [
     ...found.map((r) => ({ group: t("shell.searchRepositories"), text: r.fullName, to: repositoryUrl(r.fullName) })),
     ...pages.filter((page) => has(page.text)).map(({ text, to }) => ({ group: t("shell.searchPages"), text, to })),

@@ -1,6 +1,7 @@
 // Tokens: instead of the password for docker, git, the command line and programs. A secret is shown once.
 import { Button, Form, Select } from "antd";
 import { useState } from "react";
+import { Link } from "react-router";
 import { api, type NewToken, serverUrl, type Token, type TokenWithSecret } from "../../api";
 import { useChange, useNamespaces, useTokens } from "../../queries";
 import { useMe } from "../../session";
@@ -99,6 +100,9 @@ export function Tokens() {
       <Shown query={tokens} rows={2}>
         {(items) => (items.length === 0 ? <Nothing title={t("account.noTokens")} /> : <TokenList items={items} />)}
       </Shown>
+      <p className="hint">
+        {t("account.programs")} <Link to="/docs/api" className="in-text">{t("account.reference")}</Link>
+      </p>
       {open ? <Make close={() => setOpen(false)} /> : null}
     </Section>
   );
