@@ -92,14 +92,35 @@ static struct err *answer_with(struct api_call *c, unsigned status,
 
 /* ---- routes ---- */
 
+/* The parameter, when it is there. */
+static struct err *query_digest(struct api_call *c, struct oci_digest *d,
+				const struct oci_digest **out)
+{
+	struct str text = api_query(c, "digest");
+	*out = NULL;
+	if (!text.len)
+		return NULL;
+	struct err *e = oci_digest_parse(text, d);
+	if (e) {
+		err_free(e);
+		return err_coded(ERR_INVALID, "QUERY",
+				 "Take it whole, as \"digest\" is in answers.",
+				 "digest is sha256: or sha512: and its hexadecimal digits");
+	}
+	*out = d;
+	return NULL;
+}
+
 static struct err *list(struct api_call *c, struct http_reply **out)
 {
 	size_t most, n;
 	struct str after;
+	struct oci_digest digest;
 	struct catalog_image_repository *v;
-	const struct catalog_image_query q = { .namespace_ = api_query(c, "namespace"),
-					       .part = api_query(c, "q"),
-					       .source_id = api_query(c, "source") };
+	struct catalog_image_query q = { .namespace_ = api_query(c, "namespace"),
+					 .part = api_query(c, "q"),
+					 .source_id = api_query(c, "source") };
+	TRY(query_digest(c, &digest, &q.digest));
 	TRY(api_query_limit(c, &most));
 	TRY(api_query_cursor(c, &after));
 	if (q.source_id.len && c->who.kind == AUTH_ANONYMOUS)

@@ -80,6 +80,7 @@ static const struct rest_field repo_list_fields[] = {
 	{ "namespace", "namespace", REST_QUERY },
 	{ "filter", "q", REST_QUERY },
 	{ "source", "source", REST_QUERY },
+	{ "digest", "digest", REST_QUERY },
 	F_PAGE,
 	F_END,
 };

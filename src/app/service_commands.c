@@ -116,6 +116,7 @@ static const struct option repo_list_options[] = {
 	{ "namespace", 0, "NAME", "of this namespace only", NULL, false },
 	{ "filter", 0, "TEXT", "whose name contains it", NULL, false },
 	{ "source", 0, "ID", "built from this code source", NULL, false },
+	{ "digest", 0, "DIGEST", "that have the manifest of this digest", NULL, false },
 	O_PAGE,
 	O_COMMON
 };

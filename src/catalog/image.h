@@ -56,8 +56,9 @@ struct err *catalog_image_get(struct catalog *c, struct arena *m, struct str nam
 			      bool *found, struct catalog_image_repository *out);
 struct catalog_image_query { /* empty: any */
 	struct str namespace_;
-	struct str part;      /* of the name */
-	struct str source_id; /* what it is built from */
+	struct str part;                 /* of the name */
+	struct str source_id;            /* what it is built from */
+	const struct oci_digest *digest; /* of a manifest that it has; NULL: any */
 };
 /* By full name behind `after`. Only what `who` may see. */
 struct err *catalog_image_list(struct catalog *c, struct arena *m, struct auth *auth,

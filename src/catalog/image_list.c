@@ -70,7 +70,7 @@ static struct err *visible(struct walk *w, const struct entry *e, bool *yes)
 static struct err *read_batch(struct walk *w, const char *sql, const struct db_param *more,
 			      size_t n_more)
 {
-	struct db_param params[5] = { db_cstr(w->after), db_int(BATCH) };
+	struct db_param params[6] = { db_cstr(w->after), db_int(BATCH) };
 	for (size_t i = 0; i < n_more; i++)
 		params[2 + i] = more[i];
 	arena_free(w->batch);
@@ -149,17 +149,23 @@ struct err *catalog_image_list(struct catalog *c, struct arena *m, struct auth *
 {
 	const char **names;
 	size_t n_names;
+	struct oci_digest_text digest = { "" };
+	if (q->digest)
+		digest = oci_digest_text(q->digest);
 	TRY(walk_names(c, m, auth, who,
 		       "SELECT full_name, namespace, name, type FROM image_repository"
 		       " WHERE full_name > $1 AND full_name LIKE $3 ESCAPE '\\'"
 		       " AND (CAST($4 AS TEXT) = '' OR namespace = $4)"
 		       " AND (CAST($5 AS TEXT) = '' OR id IN (SELECT repository_id"
 		       " FROM repository_source WHERE source_id = $5))"
+		       " AND (CAST($6 AS TEXT) = '' OR full_name IN (SELECT repository"
+		       " FROM manifest WHERE digest = $6))"
 		       " ORDER BY full_name LIMIT $2",
 		       after,
 		       (const struct db_param[]){ db_cstr(like(m, str_first(q->part, 255))),
-						  db_text(q->namespace_), db_text(q->source_id) },
-		       3, n, &names, &n_names));
+						  db_text(q->namespace_), db_text(q->source_id),
+						  db_cstr(digest.s) },
+		       4, n, &names, &n_names));
 	*out = arena_new_array(m, n_names, struct catalog_image_repository);
 	*n_out = 0;
 	for (size_t i = 0; i < n_names; i++) {

@@ -230,21 +230,28 @@ TEST(roles_count_with_visibility)
 	close_all(&f);
 }
 
-static void expect_list(struct fixture *f, const struct auth_principal *who, const char *ns,
-			const char *part, const char *after, size_t n, const char *want)
+static void expect_query(struct fixture *f, const struct auth_principal *who,
+			 const struct catalog_image_query *q, const char *after, size_t n,
+			 const char *want)
 {
 	struct catalog_image_repository *v;
 	size_t got;
 	struct buf b;
 	buf_init(&b, 10000);
-	EXPECT_OK(catalog_image_list(
-		f->c, f->m, f->auth, who,
-		&(struct catalog_image_query){ .namespace_ = str_of(ns), .part = str_of(part) },
-		str_of(after), n, &v, &got));
+	EXPECT_OK(catalog_image_list(f->c, f->m, f->auth, who, q, str_of(after), n, &v, &got));
 	for (size_t i = 0; i < got; i++)
 		buf_printf(&b, "%s%s", i ? " " : "", v[i].full_name);
 	EXPECT_STR(buf_str(&b), want);
 	buf_done(&b);
+}
+
+static void expect_list(struct fixture *f, const struct auth_principal *who, const char *ns,
+			const char *part, const char *after, size_t n, const char *want)
+{
+	expect_query(
+		f, who,
+		&(struct catalog_image_query){ .namespace_ = str_of(ns), .part = str_of(part) },
+		after, n, want);
 }
 
 TEST(lists_have_what_one_may_see)
@@ -307,6 +314,44 @@ static struct oci_digest publish(struct fixture *f, const char *repository, int 
 		EXPECT_OK(e);
 	}
 	return put.digest;
+}
+
+static void expect_holders(struct fixture *f, const struct auth_principal *who,
+			   const struct oci_digest *d, const char *after, size_t n,
+			   const char *want)
+{
+	expect_query(f, who, &(struct catalog_image_query){ .digest = d }, after, n, want);
+}
+
+/* What an image is in is told of those repositories only that one may see. */
+TEST(lists_have_what_holds_a_digest)
+{
+	struct fixture f = open_all();
+	add_namespace(&f, "aa");
+	add(&f, "aa", "open", true, false);
+	add(&f, "aa", "other", true, false);
+	add(&f, "aa", "shut", false, false);
+	struct oci_digest one = publish(&f, "aa/open", 1, "x", NULL);
+	publish(&f, "aa/shut", 1, "y", NULL);
+	struct oci_digest two = publish(&f, "aa/shut", 2, "z", NULL);
+	publish(&f, "bare", 2, "z", NULL); /* no image repository */
+	struct oci_digest three = oci_digest_of_bytes("3", 1);
+	struct auth_principal admin = user(&f, "root", true), ann = user(&f, "ann", false);
+	expect_holders(&f, &admin, &one, "", 9, "aa/open aa/shut");
+	expect_holders(&f, &admin, &one, "", 1, "aa/open");
+	expect_holders(&f, &admin, &one, "aa/open", 9, "aa/shut");
+	expect_holders(&f, &ann, &one, "", 9, "aa/open");
+	expect_holders(&f, &nobody, &one, "", 9, "aa/open");
+	expect_holders(&f, &admin, &two, "", 9, "aa/shut");
+	expect_holders(&f, &nobody, &two, "", 9, "");
+	expect_holders(&f, &admin, &three, "", 9, "");
+	bool found;
+	EXPECT_OK(catalog_manifest_delete(f.c, STR("aa/open"), &one, &found));
+	expect_holders(&f, &admin, &one, "", 9, "aa/shut");
+	expect_query(&f, &admin,
+		     &(struct catalog_image_query){ .digest = &one, .namespace_ = STR("bb") }, "",
+		     9, "");
+	close_all(&f);
 }
 
 TEST(tags_of_an_immutable_repository_stay)

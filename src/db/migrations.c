@@ -84,6 +84,9 @@ static const char copied_sql[] =
 	"  used_ns BIGINT NOT NULL);"
 	"CREATE INDEX copied_tree_used ON copied_tree (used_ns);";
 
+/* which repositories have an image; whether a blob is a manifest of any */
+static const char holders_sql[] = "CREATE INDEX manifest_digest ON manifest (digest, repository);";
+
 const struct db_migration db_migrations[] = {
 	{ "0001 repositories", catalog_sql },
 	{ "0002 step cache", step_cache_sql },
@@ -96,6 +99,7 @@ const struct db_migration db_migrations[] = {
 	{ "0009 sessions of the console", db_session_sql },
 	{ "0010 builds of a delivery", db_delivery_sql },
 	{ "0011 audit log by user and target", db_audit_sql },
+	{ "0012 manifests by digest", holders_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

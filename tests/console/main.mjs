@@ -16,10 +16,11 @@ import { reference } from "./reference.mjs";
 import { roles } from "./roles.mjs";
 import { Server } from "./server.mjs";
 import { setup } from "./setup.mjs";
+import { short } from "./short.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, reference, setup, limit };
+const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, reference, short, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

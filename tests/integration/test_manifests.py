@@ -4,7 +4,7 @@ import hashlib
 import json
 import urllib.parse
 
-from conftest import run
+from conftest import KILN, run
 
 PLATFORMS = ["linux/amd64", "linux/arm64"]
 SAME = "FROM alpine\nLABEL a=b\nCOPY same /same\nRUN echo $(uname -m) >/own\nENV X=1\n"
@@ -60,6 +60,31 @@ def test_what_is_not_there_or_not_for_everybody(service, tmp_path):
     service.user("nobody-here")
     get(service, full, "main", 404, basic=("nobody-here", "a good password"))
     get(service, full, "main", 401, basic=None)
+
+
+def test_which_repositories_have_a_digest(service, tmp_path):
+    full = built(service, tmp_path)
+    index = get(service, full, "main")
+    digests = [index["digest"], *(i["digest"] for i in index["images"])]
+
+    def holders(digest, **more):
+        return [r["fullName"] for r in service.ok("GET", f"/api/v1/repositories?digest={urllib.parse.quote(digest)}", **more)["items"]]
+
+    for digest in digests:
+        assert holders(digest) == [full]
+        assert holders(digest, basic=None) == []
+    assert holders("sha256:" + "0" * 64) == []
+    service.ok("PATCH", f"/api/v1/repositories/{urllib.parse.quote(full, safe='')}", {"type": "PUBLIC"})
+    assert holders(digests[0], basic=None) == [full]
+    env = {"KILN_CONFIG": str(tmp_path / "login.json")}
+    run([KILN, "login", f"http://{service.host}", "--username", "admin", "--password-stdin"], env=env, input=service.admin_password)
+    assert full in run([KILN, "repo", "list", "--digest", digests[0]], env=env).out
+    assert full not in run([KILN, "repo", "list", "--digest", "sha256:" + "0" * 64], env=env).out
+    assert "Take it whole" in run([KILN, "repo", "list", "--digest", digests[0][:20]], env=env, code=1).err
+    assert service.ok("GET", f"/api/v1/repositories?digest={digests[0]}&namespace=none")["items"] == []
+    for wrong in ("sha256:0", "main", "sha256:" + "G" * 64, "sha256:" + "0" * 5000):
+        r = service.api("GET", f"/api/v1/repositories?digest={wrong}")
+        assert r.status == 400 and r.json["code"] == "QUERY" and r.json["remedy"], r.body
 
 
 def test_artifacts_and_what_claims_more_layers_than_it_has(service, later, tmp_path):

@@ -19,6 +19,7 @@ const Audit = lazyPage(() => import("./pages/audit"));
 const Server = lazyPage(() => import("./pages/server"));
 const Setup = lazyPage(() => import("./pages/setup"));
 const Account = lazyPage(() => import("./pages/account"));
+const Short = lazyPage(() => import("./pages/short"));
 const Reference = lazyPage(() => import("./pages/reference"));
 
 const page = (path: string, Page: LazyPage) => lazyRoute(path, Page, Page.load);
@@ -50,6 +51,8 @@ export function makeRouter() {
           page("/setup", Setup),
           page("/account", Account),
           { ...page("/docs/api", Reference), handle: OPEN },
+          page("/b/:build", Short),
+          page("/d/:digest", Short),
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -32,6 +32,10 @@ export function manifestUrl(repository: string, digest: string): string {
   return repositoryUrl(repository, `manifests/${encodeURIComponent(digest)}`);
 }
 
+/** Short ones that stay whatever its repository is called; they lead to the build, or to the digest's repository. */
+export const shortBuildUrl = (build: string) => `b/${build}`;
+export const shortDigestUrl = (digest: string) => `d/${digest}`;
+
 const BETWEEN = "...";
 // Tags may have dots: those that could be taken for the three between two versions are written otherwise.
 const comparePart = (version: string) =>

@@ -3,13 +3,19 @@ import { useLocation, useNavigate } from "react-router";
 import { useShell } from "../shell/text";
 import { Page } from "../ui/page";
 
-export default function NotFound() {
+interface NotFoundProps {
+  title?: string;
+  /** Why there is nothing. */
+  text?: string;
+}
+
+export default function NotFound({ title, text }: NotFoundProps) {
   const t = useShell();
   const navigate = useNavigate();
   const { pathname } = useLocation();
   return (
-    <Page title={t("shell.notFound")}>
-      <p>{t("shell.notFoundText", { path: pathname })}</p>
+    <Page title={title ?? t("shell.notFound")}>
+      <p className="given">{text ?? t("shell.notFoundText", { path: pathname })}</p>
       <Button type="primary" onClick={() => void navigate("/repositories")}>
         {t("shell.goToRepositories")}
       </Button>

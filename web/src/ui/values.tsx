@@ -2,7 +2,7 @@
 import { CheckOutlined, CopyOutlined, ThunderboltFilled, UploadOutlined } from "@ant-design/icons";
 import { Button, Tooltip } from "antd";
 import { type ReactNode, useEffect, useState } from "react";
-import type { BuildJob, BuildStatus, BuildStep } from "../api";
+import { type BuildJob, type BuildStatus, type BuildStep, serverUrl } from "../api";
 import { useCommon } from "../i18n/common";
 import * as format from "../i18n/format";
 import { usePrefs } from "../prefs";
@@ -10,8 +10,16 @@ import { announce } from "./announce";
 import { useNow } from "./clock";
 import { Pill, type Tone } from "./pill";
 
+interface CopyProps {
+  text: string;
+  what: string;
+  label?: string;
+  /** As high as the buttons beside it. */
+  middle?: boolean;
+}
+
 /** Copies `text`; `what` completes "Copy …" for those who do not see the icon. */
-export function CopyButton({ text, what, label }: { text: string; what: string; label?: string }) {
+export function CopyButton({ text, what, label, middle }: CopyProps) {
   const t = useCommon();
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -32,7 +40,7 @@ export function CopyButton({ text, what, label }: { text: string; what: string; 
     <Tooltip title={copied ? t("common.copied") : t("common.copyWhat", { what })}>
       <Button
         type={label ? "default" : "text"}
-        size="small"
+        size={middle ? "middle" : "small"}
         className="copy-button"
         icon={copied ? <CheckOutlined aria-hidden /> : <CopyOutlined aria-hidden />}
         aria-label={t("common.copyWhat", { what })}
@@ -42,6 +50,13 @@ export function CopyButton({ text, what, label }: { text: string; what: string; 
       </Button>
     </Tooltip>
   );
+}
+
+/** Copies the whole address of `to`, a path of the console; `what` is told where it is not the page itself. */
+export function CopyLink({ to, what }: { to: string; what?: string }) {
+  const t = useCommon();
+  const named = what ?? t("common.link");
+  return <CopyButton middle text={serverUrl(to)} what={named} label={t("common.copyWhat", { what: named })} />;
 }
 
 /** A command in a box with its copy button. */

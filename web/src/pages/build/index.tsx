@@ -5,11 +5,11 @@ import type { Build, BuildStep } from "../../api";
 import { useShortcut } from "../../shell/shortcuts";
 import { useBuild } from "../../queries";
 import { may } from "../../roles";
-import { repositoryUrl } from "../../urls";
+import { repositoryUrl, shortBuildUrl } from "../../urls";
 import { useParam } from "../../ui/cursor";
 import { Page } from "../../ui/page";
 import { Shown } from "../../ui/states";
-import { StatePill } from "../../ui/values";
+import { CopyLink, StatePill } from "../../ui/values";
 import { useScope } from "../repository/scope";
 import { Actions } from "./Actions";
 import { Architectures } from "./Architectures";
@@ -75,7 +75,12 @@ function Shows({ build, repository, mayAct }: { build: Build; repository: string
       title={t("build.title", { id: build.id.slice(0, 8) })}
       crumbs={crumbs}
       badge={<StatePill state={build.status} sentence={sentence(t, build)} />}
-      actions={mayAct ? <Actions build={build} repository={repository} /> : null}
+      actions={
+        <>
+          <CopyLink to={shortBuildUrl(build.id)} />
+          {mayAct ? <Actions build={build} repository={repository} /> : null}
+        </>
+      }
     >
       <Summary build={build} repository={repository} />
       <Failures build={build} steps={list} log={log} showLine={showLine} />

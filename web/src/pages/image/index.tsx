@@ -7,8 +7,8 @@ import { useShell } from "../../shell/text";
 import { useParam } from "../../ui/cursor";
 import { Page } from "../../ui/page";
 import { Nothing, Shown } from "../../ui/states";
-import { shortDigest } from "../../ui/values";
-import { compareUrl, manifestUrl, repositoryUrl } from "../../urls";
+import { CopyLink, shortDigest } from "../../ui/values";
+import { compareUrl, manifestUrl, repositoryUrl, shortDigestUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
 import "./image.css";
@@ -103,7 +103,12 @@ export default function Version() {
     <Page
       title={params.tag ?? shortDigest(reference)}
       crumbs={crumbs}
-      actions={<Link to={compareUrl(name, "", reference)}>{t("image.compare")}</Link>}
+      actions={
+        <>
+          <Link to={compareUrl(name, "", reference)}>{t("image.compare")}</Link>
+          {query.data ? <CopyLink to={shortDigestUrl(query.data.digest)} what={t("image.link")} /> : null}
+        </>
+      }
     >
       <Shown query={query}>
         {(top) =>
