@@ -1,7 +1,7 @@
 // What holds on every page: keyboard, addresses as state, languages, hostile texts, a server that is gone, a path prefix.
 import { check, expect, expectEqual } from "./check.mjs";
 import { settled } from "./browser.mjs";
-import { signIn } from "./flow.mjs";
+import { NAME, signIn } from "./flow.mjs";
 
 const HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\'"&${x}';
 
@@ -61,8 +61,30 @@ async function addresses(page, server) {
   await check("an address that leads nowhere says so", async () => {
     await page.goto(`${server.url}/no/such/page`);
     await page.getByRole("heading", { name: "There is no page here" }).waitFor();
-    await page.goto(`${server.url}/repositories/test/nothing/-/info`);
-    await page.getByText("This is not here, or you may not see it").waitFor();
+    await page.goto(`${server.url}/repositories/test/nothing-near/-/info`);
+    await page.getByRole("heading", { name: "There is no such repository" }).waitFor();
+    await settled(page);
+    expectEqual(await page.getByRole("region", { name: "Did you mean" }).count(), 0, "guesses");
+  });
+  await check("an address that is nearly right has the nearest repositories and pages", async () => {
+    const guesses = page.getByRole("region", { name: "Did you mean" });
+    for (const address of ["/repositories/tset/golang-tets/-/versions", "/golang-test", "/test/golangtest"]) {
+      await page.goto(server.url + address);
+      expectEqual(await guesses.getByRole("link").first().innerText(), NAME, address);
+    }
+    await page.goto(`${server.url}/buidls`);
+    await guesses.getByRole("link", { name: "Builds", exact: true }).click();
+    await page.getByRole("heading", { name: "Builds", level: 1 }).waitFor();
+  });
+  await check("an address that leads nowhere has the search, which lists what one types", async () => {
+    await page.goto(`${server.url}/no/such/page`);
+    const main = page.getByRole("main");
+    await main.getByRole("combobox").waitFor();
+    expectEqual(await main.getByRole("option").count(), 0, "hits before one types");
+    await main.getByRole("combobox").fill("pushed");
+    await main.getByRole("option", { name: "test/pushed" }).waitFor();
+    await main.getByRole("combobox").press("Enter");
+    await page.waitForURL("**/repositories/test/pushed/-/info");
   });
 }
 

@@ -30,6 +30,7 @@ const PAGES = {
   account: "/account",
   reference: "/docs/api",
   "not-found": "/nowhere",
+  "not-found-near": "/repositories/tset/golang-tset/-/info",
 };
 // What the second step of the wizard finds from the first.
 const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };

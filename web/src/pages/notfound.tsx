@@ -1,7 +1,43 @@
+// An address that leads nowhere: why, what may have been meant, and the search.
+import { useQuery } from "@tanstack/react-query";
 import { Button } from "antd";
-import { useLocation, useNavigate } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
+import { firstOf, type Repository } from "../api";
+import { usePages } from "../shell/nav";
+import { askedBy, nearest } from "../shell/near";
+import { SearchBox } from "../shell/search";
 import { useShell } from "../shell/text";
-import { Page } from "../ui/page";
+import { Page, Section } from "../ui/page";
+import { repositoryUrl } from "../urls";
+
+const SHOWN = 5;
+
+function useRepositoryNames(): string[] {
+  const { data } = useQuery({
+    queryKey: ["repositories", "names"],
+    queryFn: ({ signal }) => firstOf<Repository>("repositories", signal),
+  });
+  return (data?.items ?? []).map((repository) => repository.fullName);
+}
+
+function Nearest({ asked }: { asked: string }) {
+  const t = useShell();
+  const repositories = nearest(asked, useRepositoryNames(), (name) => name, SHOWN).map((name) => ({ text: name, to: repositoryUrl(name) }));
+  const pages = nearest(asked, usePages(), (page) => page.to.slice(1), SHOWN);
+  const found = [...repositories, ...pages];
+  if (found.length === 0) return null;
+  return (
+    <Section title={t("shell.nearest")}>
+      <ul className="nearest">
+        {found.map(({ text, to }) => (
+          <li key={to}>
+            <Link to={to}>{text}</Link>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
 
 interface NotFoundProps {
   title?: string;
@@ -16,6 +52,10 @@ export default function NotFound({ title, text }: NotFoundProps) {
   return (
     <Page title={title ?? t("shell.notFound")}>
       <p className="given">{text ?? t("shell.notFoundText", { path: pathname })}</p>
+      <Nearest asked={askedBy(pathname)} />
+      <Section title={t("shell.search")}>
+        <SearchBox />
+      </Section>
       <Button type="primary" onClick={() => void navigate("/repositories")}>
         {t("shell.goToRepositories")}
       </Button>

@@ -72,6 +72,17 @@ export function usePlaces(): { instance: Item[]; repository: Item[]; administrat
   };
 }
 
+/** Every page that is no repository's, for those who look for one by its name. */
+export function usePages(): Array<{ to: string; text: string }> {
+  const t = useShell();
+  const places = usePlaces();
+  const own = [
+    { text: t("shell.accountPage"), to: "/account" },
+    { text: t("shell.reference"), to: "/docs/api" },
+  ];
+  return [...places.instance, ...places.repository, ...own, ...places.administration];
+}
+
 function InstanceNav() {
   const t = useShell();
   const places = usePlaces();

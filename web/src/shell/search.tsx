@@ -1,11 +1,11 @@
-// The search of everything: a dialog with one field and a list that arrow keys walk.
+// The search of everything: one field and a list that arrow keys walk, in a dialog or as part of a page.
 import { Input, Modal } from "antd";
 import { type KeyboardEvent, useEffect, useId, useState } from "react";
 import { useNavigate } from "react-router";
 import { useRepositories } from "../queries";
 import { useOnce } from "../ui/once";
 import { repositoryUrl } from "../urls";
-import { usePlaces } from "./nav";
+import { usePages } from "./nav";
 import { useShell } from "./text";
 
 interface Hit {
@@ -16,32 +16,30 @@ interface Hit {
 
 function useHits(q: string): Hit[] {
   const t = useShell();
-  const places = usePlaces();
+  const pages = usePages();
   // The answer to what was typed before may still be here: Enter must not open what no longer matches.
   const has = (text: string) => text.toLowerCase().includes(q.toLowerCase());
   const found = (useRepositories({ q, limit: 8 }).data?.items ?? []).filter((r) => has(r.fullName));
-  const own = [
-    { text: t("shell.accountPage"), to: "/account" },
-    { text: t("shell.reference"), to: "/docs/api" },
-  ];
-  const pages = [...places.instance, ...places.repository, ...own, ...places.administration];
   return [
     ...found.map((r) => ({ group: t("shell.searchRepositories"), text: r.fullName, to: repositoryUrl(r.fullName) })),
     ...pages.filter((page) => has(page.text)).map(({ text, to }) => ({ group: t("shell.searchPages"), text, to })),
   ];
 }
 
-function SearchBox({ close }: { close: () => void }) {
+/** `close`: of the dialog that it is in. As part of a page it lists nothing until one types. */
+export function SearchBox({ close }: { close?: () => void }) {
   const t = useShell();
   const id = useId();
   const navigate = useNavigate();
   const [q, setQ] = useState("");
   const [at, setAt] = useState(0);
-  const hits = useHits(q.trim());
+  const all = useHits(q.trim());
+  const idle = !close && !q.trim();
+  const hits = idle ? [] : all;
   const current = Math.min(at, hits.length - 1);
   const open = (hit: Hit | undefined) => {
     if (!hit) return;
-    close();
+    close?.();
     void navigate(hit.to);
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -54,7 +52,7 @@ function SearchBox({ close }: { close: () => void }) {
   return (
     <div className="search">
       <Input
-        autoFocus
+        autoFocus={Boolean(close)}
         size="large"
         value={q}
         placeholder={t("shell.searchHint")}
@@ -77,7 +75,7 @@ function SearchBox({ close }: { close: () => void }) {
           </li>
         ))}
       </ul>
-      {hits.length === 0 ? <p className="quiet">{t("shell.searchNothing", { q })}</p> : null}
+      {hits.length === 0 && !idle ? <p className="quiet">{t("shell.searchNothing", { q })}</p> : null}
     </div>
   );
 }

@@ -1,9 +1,10 @@
 // Everything below /repositories/NAME/-/: finds the repository and shows its page.
 import { createContext, useContext } from "react";
 import { type LoaderFunctionArgs, matchPath, Navigate, useLocation } from "react-router";
-import type { Repository } from "../../api";
+import { ApiError, type Repository } from "../../api";
 import { lazyPage } from "../../lazy";
 import { useRepository } from "../../queries";
+import { useShell } from "../../shell/text";
 import { decodedPart, repositoryUrl, splitRepositoryPath } from "../../urls";
 import { Shown } from "../../ui/states";
 import NotFound from "../notfound";
@@ -57,8 +58,11 @@ export async function loadRepositoryPage({ params }: LoaderFunctionArgs) {
 }
 
 function RepositoryPage({ name, page }: { name: string; page: string }) {
+  const t = useShell();
   const query = useRepository(name);
   const found = find(page);
+  const gone = !query.data && query.error instanceof ApiError && query.error.status === 404;
+  if (gone) return <NotFound title={t("shell.noRepository")} text={t("shell.noRepositoryText", { name })} />;
   if (!found) return <NotFound />;
   const { Shows, params } = found;
   return (
