@@ -71,7 +71,7 @@ function Operations({ doc }: { doc: Description }) {
   const subjects = narrowed(all, q);
   const n = subjects.reduce((sum, subject) => sum + subject.operations.length, 0);
   useEffect(() => {
-    document.getElementById(decodeURIComponent(hash.slice(1)))?.scrollIntoView();
+    document.getElementById(hash.slice(1))?.scrollIntoView();
   }, [hash]);
   return (
     <>
