@@ -14,6 +14,7 @@
 struct api {
 	struct api_options o;
 	int64_t started_ns;
+	char *cookie; /* owned; the name of the console's */
 };
 
 struct api_call {
@@ -116,8 +117,10 @@ const char *api_source_url(struct api_call *c, const struct pipeline_source *s);
 
 /* ---- sessions of the console: sessions.c ---- */
 
+/* What the cookie is called here: the same as long as the key file is. The caller frees it. */
+char *api_session_cookie_name(const struct api *a);
 /* The value of the cookie in a Cookie header; {NULL, 0} when there is none. */
-struct str api_session_cookie(struct str header);
+struct str api_session_cookie(const struct api *a, struct str header);
 /* Whose session it is; ERR_DENIED code CSRF when a request that may change something does not
  * prove that it comes from the console. */
 struct err *api_session_check(struct api_call *c);

@@ -19,12 +19,16 @@ struct err *api_open(const struct api_options *o, struct api **out)
 	struct api *a = mem_new(struct api);
 	a->o = *o;
 	a->started_ns = time_now_unix_ns();
+	a->cookie = api_session_cookie_name(a);
 	*out = a;
 	return NULL;
 }
 
 void api_free(struct api *a)
 {
+	if (!a)
+		return;
+	free(a->cookie);
 	free(a);
 }
 
@@ -273,7 +277,7 @@ void api_handle(struct api *a, struct http_exchange *x)
 	c->csrf = copy_header(c, "X-CSRF-Token");
 	c->user_agent = copy_header(c, "User-Agent");
 	if (str_starts(c->path, STR("/api/")))
-		c->session = api_session_cookie(copy_header(c, "Cookie"));
+		c->session = api_session_cookie(a, copy_header(c, "Cookie"));
 	http_exchange_remote(x, c->remote, sizeof(c->remote));
 	if (c->route->flags & API_RAW) {
 		c->route->raw(c);

@@ -1,19 +1,33 @@
 /* Sessions of the console: a cookie that scripts cannot read and other sites cannot send, and a
- * token that the console sends with whatever changes something. The cookie is for /api/ alone. */
+ * token that the console sends with whatever changes something. The cookie is for /api/ alone.
+ * Browsers keep cookies by host, whatever the port: its name is another for each instance. */
 #include "api/access_priv.h"
 
 #include <inttypes.h>
 
-#define COOKIE "kiln_session"
-
 /* ---- the cookie ---- */
 
-struct str api_session_cookie(struct str header)
+static bool is_https(const struct api *a)
+{
+	const char *url = a->o.external_url;
+	return url && str_starts(str_of(url), STR("https://"));
+}
+
+/* SPEC RFC 6265bis 4.1.3.2: what begins with __Host- is taken from this very host only, over TLS,
+ * for the path /. */
+char *api_session_cookie_name(const struct api *a)
+{
+	bool host = is_https(a) && !a->o.prefix[0];
+	return mem_printf("%skiln_session_%s", host ? "__Host-" : "",
+			  auth_instance_mark(a->o.auth).s);
+}
+
+struct str api_session_cookie(const struct api *a, struct str header)
 {
 	while (header.p) {
 		struct str pair = str_trim(str_cut(&header, ';'));
 		struct str name = str_cut(&pair, '=');
-		if (pair.p && str_eq(name, STR(COOKIE)))
+		if (pair.p && str_eq(name, str_of(a->cookie)))
 			return pair;
 	}
 	return header;
@@ -21,11 +35,10 @@ struct str api_session_cookie(struct str header)
 
 static void set_cookie(struct api_call *c, struct http_reply *r, const char *value, uint32_t life_s)
 {
-	const char *url = c->api->o.external_url;
-	bool https = url && str_starts(str_of(url), STR("https://"));
 	http_reply_headerf(r, "Set-Cookie",
-			   COOKIE "=%s; Path=%s/; Max-Age=%" PRIu32 "; HttpOnly; SameSite=Strict%s",
-			   value, c->api->o.prefix, life_s, https ? "; Secure" : "");
+			   "%s=%s; Path=%s/; Max-Age=%" PRIu32 "; HttpOnly; SameSite=Strict%s",
+			   c->api->cookie, value, c->api->o.prefix, life_s,
+			   is_https(c->api) ? "; Secure" : "");
 }
 
 void api_session_clear(struct api_call *c, struct http_reply *r)

@@ -1,6 +1,7 @@
 #include "auth/auth_priv.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
@@ -19,6 +20,16 @@ struct err *auth_open(struct db *db, int data_fd, struct auth **out)
 	return auth_open_with(db, data_fd, &auth_tuning_default, out);
 }
 
+static struct auth_mark mark_of(const uint8_t key[AUTH_KEY_BYTES])
+{
+	struct auth_mark m;
+	uint8_t derived[AUTH_KEY_BYTES];
+	auth_key_derive(key, "kiln instance 1", derived);
+	for (size_t i = 0; i + 1 < sizeof(m.s); i += 2)
+		snprintf(m.s + i, 3, "%02x", derived[i / 2]);
+	return m;
+}
+
 struct err *auth_open_with(struct db *db, int data_fd, const struct auth_tuning *t,
 			   struct auth **out)
 {
@@ -30,6 +41,7 @@ struct err *auth_open_with(struct db *db, int data_fd, const struct auth_tuning 
 	auth_key_derive(key, "kiln seal 1", a->seal_key);
 	auth_key_derive(key, "kiln registry token 1", a->registry_key);
 	auth_key_derive(key, "kiln csrf 1", a->csrf_key);
+	a->mark = mark_of(key);
 	OPENSSL_cleanse(key, sizeof(key));
 	random_bytes(a->login_key, sizeof(a->login_key));
 	uint64_t start;
@@ -50,6 +62,11 @@ void auth_free(struct auth *a)
 	auth_limiter_free(a->limiter);
 	OPENSSL_cleanse(a, sizeof(*a));
 	free(a);
+}
+
+struct auth_mark auth_instance_mark(const struct auth *a)
+{
+	return a->mark;
 }
 
 uint64_t auth_generation(const struct auth *a)

@@ -48,6 +48,12 @@ struct err *auth_open(struct db *db, int data_fd, struct auth **out);
 void auth_free(struct auth *a);
 OWN_DECLARE(auth);
 
+/* Tells instances apart: of the key file, the same after every start. No secret. */
+struct auth_mark {
+	char s[9]; /* hexadecimal */
+};
+struct auth_mark auth_instance_mark(const struct auth *a);
+
 /* Makes the user `admin` if there is no user at all: with `password`, or with a generated one that
  * is returned in `*generated` (the caller frees it; NULL when nothing was generated). Blocks. */
 struct err *auth_first_user(struct auth *a, const char *password, char **generated);

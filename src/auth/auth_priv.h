@@ -34,7 +34,8 @@ struct auth {
 	struct db *db; /* borrowed */
 	struct auth_tuning tuning;
 	uint8_t seal_key[AUTH_KEY_BYTES], registry_key[AUTH_KEY_BYTES], csrf_key[AUTH_KEY_BYTES];
-	uint8_t login_key[AUTH_KEY_BYTES];        /* of this process */
+	uint8_t login_key[AUTH_KEY_BYTES]; /* of this process */
+	struct auth_mark mark;
 	int64_t session_idle_ns, session_life_ns; /* fixed once others use it */
 	_Atomic uint64_t generation;
 	struct auth_cache *cache;     /* owned */

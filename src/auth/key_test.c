@@ -49,6 +49,18 @@ TEST(a_key_file_of_another_length_or_a_link_is_refused)
 	close(dir);
 }
 
+TEST(the_mark_is_of_the_key_file)
+{
+	struct fixture f = fixture_open(), g = fixture_open();
+	struct auth_mark one = auth_instance_mark(f.auth), other = auth_instance_mark(g.auth);
+	own(auth) again = fixture_again(&f);
+	EXPECT(strlen(one.s) == 8 && strspn(one.s, "0123456789abcdef") == 8);
+	EXPECT_STR(str_of(auth_instance_mark(again).s), one.s);
+	EXPECT(strcmp(one.s, other.s) != 0);
+	fixture_done(&f);
+	fixture_done(&g);
+}
+
 /* SPEC RFC 4231 4.3: test case 2 has a short key, padded with zeros to the same */
 TEST(hmac_is_hmac_sha256)
 {

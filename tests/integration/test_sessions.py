@@ -2,10 +2,13 @@
 import base64
 import contextlib
 import http.client
+import http.cookiejar
 import http.cookies
 import json
+import re
 import sqlite3
 import threading
+import urllib.request
 
 import pytest
 
@@ -44,8 +47,9 @@ class Browser:
         r = server.api("POST", "/api/v1/session", {"user": user, "password": password}, basic=None, headers=headers)
         assert r.status == 200, r.body
         self.answer = r
-        self.morsel = http.cookies.SimpleCookie(r.headers["Set-Cookie"])["kiln_session"]
-        self.cookie, self.csrf = f"kiln_session={self.morsel.value}", r.json["csrfToken"]
+        (self.morsel,) = http.cookies.SimpleCookie(r.headers["Set-Cookie"]).values()
+        self.name = self.morsel.key
+        self.cookie, self.csrf = f"{self.name}={self.morsel.value}", r.json["csrfToken"]
 
     def __call__(self, method, path, body=None, csrf=True, cookie=None, headers=None, **more):
         sent = {"Cookie": cookie or self.cookie, **(headers or {})}
@@ -58,7 +62,7 @@ def attributes(text):
     """Of a Set-Cookie header: the value, and the attributes."""
     pair, *rest = text.split("; ")
     name, _, value = pair.partition("=")
-    assert name == "kiln_session"
+    assert re.fullmatch("(__Host-)?kiln_session_[0-9a-f]{8}", name), name
     return value, rest
 
 
@@ -87,10 +91,11 @@ def test_without_a_session(server):
         for basic in (None, ("ann", PASSWORD)):  # a login is no session
             r = server.api(method, "/api/v1/session", basic=basic)
             assert (r.status, r.json["code"]) == (401, "LOGIN_NEEDED"), r.body
-    for cookie in ("kiln_session=", "kiln_session=kilns_" + 43 * "x", "kiln_session=\"x\"", "kiln_session=" + 5000 * "x"):
+    name = Browser(server).name
+    for cookie in (f"{name}=", f"{name}=kilns_" + 43 * "x", f"{name}=\"x\"", f"{name}=" + 5000 * "x"):
         r = server.api("GET", "/api/v1/whoami", basic=None, headers={"Cookie": cookie})
         assert (r.status, r.json["code"]) == (401, "SESSION_ENDED"), r.body
-    for cookie in ("", "kiln_session", "xkiln_session=a", "kiln_sessions=a", "a=kiln_session; b=c", ";;="):
+    for cookie in ("", name, f"x{name}=a", f"{name}s=a", f"a={name}; b=c", ";;=", "kiln_session=a", f"__Host-{name}=a"):
         r = server.api("GET", "/api/v1/whoami", basic=None, headers={"Cookie": cookie})
         assert (r.status, r.json["kind"]) == (200, "anonymous"), (cookie, r.body)
 
@@ -144,7 +149,7 @@ def test_a_wrong_login_is_answered_as_everywhere(server):
     r = server.api("POST", "/api/v1/session", raw=b"user=ann", basic=None, headers={"Content-Type": "text/plain"})
     assert r.status == 415  # so another site's form cannot sign anybody in
     # What came along does not matter: a page signs in again with the cookie of a session that ended.
-    for headers in ({"Cookie": "kiln_session=x"}, {"Authorization": "Basic bm8="}):
+    for headers in ({"Cookie": f"{Browser(server).name}=x"}, {"Authorization": "Basic bm8="}):
         r = server.api("POST", "/api/v1/session", {"user": "ann", "password": PASSWORD}, basic=None, headers=headers)
         assert r.status == 200
 
@@ -294,6 +299,7 @@ def test_sessions_last_as_long_as_they_are_set_to(tmp_path):
 def test_behind_https_and_a_path(tmp_path):
     with serving(tmp_path / "data", "--external-url", "https://kiln.example/tools/kiln/") as s:
         b = Browser(s, "admin", s.admin_password)
+        assert not b.name.startswith("__Host-")  # that is for the path / only
         assert attributes(b.answer.headers["Set-Cookie"])[1] == ["Path=/tools/kiln/", "Max-Age=2592000", "HttpOnly", "SameSite=Strict", "Secure"]
         b.prefix = "/tools/kiln"  # a proxy passes it on, or takes it off
         assert b("GET", "/api/v1/whoami").json["name"] == "admin"
@@ -304,6 +310,38 @@ def test_behind_https_and_a_path(tmp_path):
         for path in ("/tools/kilnx/api/v1/whoami", "/tools/api/v1/whoami", "/tools/kiln/tools/kiln/api/v1/whoami"):
             assert s.request("GET", path).headers["Content-Type"] != "application/json", path
         assert s.request("GET", "/tools/kiln/v2/").status == s.request("GET", "/v2/").status
+
+
+def test_two_on_one_host_keep_their_sessions(tmp_path):
+    """Browsers keep cookies by host, whatever the port."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    with serving(tmp_path / "one") as one, serving(tmp_path / "two") as two:
+        for s in (one, two):
+            login = json.dumps({"user": "admin", "password": s.admin_password}).encode()
+            with browser.open(urllib.request.Request(f"http://{s.host}/api/v1/session", login, {"Content-Type": "application/json"})):
+                pass
+        for _ in range(2):
+            for s in (one, two):
+                with browser.open(f"http://{s.host}/api/v1/whoami") as r:
+                    assert json.load(r)["name"] == "admin"
+        assert len({c.name for c in jar}) == 2 and {c.domain for c in jar} == {"127.0.0.1"}
+        names = {s: Browser(s, "admin", s.admin_password).name for s in (one, two)}
+        assert one.close() == 0
+        one.restart()
+        assert Browser(one, "admin", one.admin_password).name == names[one]
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(tmp_path):
+    with serving(tmp_path / "data", "--external-url", "https://kiln.example") as s:
+        b = Browser(s, "admin", s.admin_password)
+        assert b.name.startswith("__Host-kiln_session_")
+        # SPEC RFC 6265bis 4.1.3.2: Secure, Path=/, no Domain; else a browser does not take it.
+        assert attributes(b.answer.headers["Set-Cookie"])[1] == ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Strict", "Secure"]
+        assert b("GET", "/api/v1/whoami").json["name"] == "admin"
+        plain = b.cookie.removeprefix("__Host-")
+        assert b("GET", "/api/v1/whoami", cookie=plain).json["kind"] == "anonymous"
+        assert b("DELETE", "/api/v1/session").headers["Set-Cookie"].startswith(b.name + "=;")
 
 
 def test_many_at_once(server):
