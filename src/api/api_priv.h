@@ -43,6 +43,7 @@ enum {
 	API_WORKER = 8,  /* workers' tokens only */
 	API_OPTIONAL_BODY = 16, /* may come without one */
 	API_SIGN_IN = 32,       /* credentials that come along are not looked at */
+	API_WHO = 64,           /* a session that has ended is as good as none */
 };
 
 struct api_route {

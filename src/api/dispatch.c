@@ -152,12 +152,21 @@ static struct err *check_flags(struct api_call *c)
 	return NULL;
 }
 
+static bool has_code(const struct err *e, const char *code)
+{
+	return e && err_code(e) && strcmp(err_code(e), code) == 0;
+}
+
 static struct err *check_who(struct api_call *c)
 {
 	if (c->route->flags & API_SIGN_IN)
 		return auth_check(c->api->o.auth, STR(""), c->remote, &c->who);
-	if (c->session.p && !c->authorization.p)
-		return api_session_check(c);
+	if (c->session.p && !c->authorization.p) {
+		struct err *e = api_session_check(c);
+		if (!has_code(e, "SESSION_ENDED") || !(c->route->flags & API_WHO))
+			return e;
+		err_free(e);
+	}
 	return auth_check(c->api->o.auth, c->authorization, c->remote, &c->who);
 }
 
@@ -166,11 +175,6 @@ static struct err *run(struct api_call *c, struct http_reply **out)
 	TRY(check_who(c));
 	TRY(check_flags(c));
 	return c->route->run(c, out);
-}
-
-static bool has_code(const struct err *e, const char *code)
-{
-	return e && err_code(e) && strcmp(err_code(e), code) == 0;
 }
 
 static void answer(struct api_call *c, struct err *e)

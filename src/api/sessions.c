@@ -94,10 +94,16 @@ static struct err *sign_in(struct api_call *c, struct http_reply **out)
 	return NULL;
 }
 
+/* A page that starts asks this to know whether somebody is signed in: "no" is an answer. */
 static struct err *get(struct api_call *c, struct http_reply **out)
 {
-	TRY(need_session(c));
-	*out = session_reply(c, c->session);
+	if (c->who.session_id[0]) {
+		*out = session_reply(c, c->session);
+		return NULL;
+	}
+	*out = api_no_content();
+	if (c->session.p && !c->authorization.p)
+		api_session_clear(c, *out);
 	return NULL;
 }
 
@@ -161,7 +167,7 @@ static struct err *delete_one(struct api_call *c, struct http_reply **out)
 
 const struct api_route api_session_routes[] = {
 	{ HTTP_POST, "/api/v1/session", API_ANYBODY | API_SIGN_IN, sign_in, NULL },
-	{ HTTP_GET, "/api/v1/session", 0, get, NULL },
+	{ HTTP_GET, "/api/v1/session", API_ANYBODY | API_WHO, get, NULL },
 	{ HTTP_DELETE, "/api/v1/session", 0, sign_out, NULL },
 	{ HTTP_GET, "/api/v1/sessions", 0, list, NULL },
 	{ HTTP_DELETE, "/api/v1/sessions/{id}", 0, delete_one, NULL },

@@ -30,7 +30,7 @@ export class Browser {
     return this;
   }
 
-  /** A page of a fresh profile; `page.faults` fills with what must not be. */
+  /** A page of a fresh profile; `page.faults` fills with what must not be, `page.notLoaded` with requests that failed. */
   async page({ width = 1280, height = 850, theme = "light", language = "en", state, url = this.url } = {}) {
     const context = await this.program.newContext({
       viewport: { width, height },
@@ -43,14 +43,17 @@ export class Browser {
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT_MS);
     page.faults = [];
+    page.notLoaded = [];
     page.on("pageerror", (error) => page.faults.push(`error: ${error.message}`));
     page.on("dialog", (dialog) => {
       page.faults.push(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
     page.on("console", (message) => {
-      // Chromium itself tells of an answer 401 or 404, and of a server that is gone; those are wanted here.
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) page.faults.push(message.text());
+      if (message.type() !== "error") return;
+      // Chromium itself tells of an answer 401 or 404, and of a server that is gone; those are wanted on some pages.
+      const list = message.text().startsWith("Failed to load resource") ? page.notLoaded : page.faults;
+      list.push(`${message.text()} ${message.location().url}`);
     });
     page.on("request", (request) => {
       if (new URL(request.url()).origin !== url) page.faults.push(`a request to ${request.url()}`);

@@ -15,8 +15,13 @@ export async function signIn(page, url, path = "/", user = "admin", password = P
 }
 
 async function signInChecks(page, server) {
-  await step("sign-in: a wrong password has one text", async () => {
+  await step("sign-in: who only looks at the page has no error in the console", async () => {
     await page.goto(`${server.url}/repositories?q=x`);
+    await page.getByLabel("User").waitFor();
+    await page.waitForLoadState("networkidle");
+    expectEqual(page.notLoaded, [], "requests that failed");
+  });
+  await step("sign-in: a wrong password has one text", async () => {
     for (const user of ["admin", "nobody"]) {
       await page.getByLabel("User").fill(user);
       await page.getByLabel("Password", { exact: true }).fill("wrong-password");

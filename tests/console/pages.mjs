@@ -1,5 +1,5 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
-import { check } from "./check.mjs";
+import { check, expectEqual } from "./check.mjs";
 import { eachLook, look, lookAtPages, settled } from "./browser.mjs";
 import { AT, signIn } from "./flow.mjs";
 
@@ -71,6 +71,7 @@ export async function pages(browser, server) {
     await check(`page sign-in-${width}-${theme}-${language}`, async () => {
       await page.goto(server.url);
       await look(browser, page, `sign-in-${width}-${theme}-${language}`);
+      expectEqual(page.notLoaded, [], "requests that failed");
     });
     await page.context().close();
   });

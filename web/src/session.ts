@@ -1,6 +1,6 @@
 // Who is signed in. The cookie is the server's business; the page keeps the CSRF token in memory.
 import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ApiError, api, setCsrfToken, whenSignedOut, type WhoAmI } from "./api";
+import { api, setCsrfToken, whenSignedOut, type WhoAmI } from "./api";
 
 export interface Session {
   user: WhoAmI;
@@ -10,14 +10,10 @@ export interface Session {
 const KEY = ["session"];
 
 async function fetchSession(signal?: AbortSignal): Promise<Session | null> {
-  try {
-    const session = await api.get<Session>("session", signal);
-    setCsrfToken(session.csrfToken);
-    return session;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return null;
-    throw error;
-  }
+  const session = await api.get<Session | undefined>("session", signal);
+  if (!session) return null;
+  setCsrfToken(session.csrfToken);
+  return session;
 }
 
 const QUERY = { queryKey: KEY, queryFn: ({ signal }: { signal?: AbortSignal }) => fetchSession(signal), staleTime: 300_000 };
