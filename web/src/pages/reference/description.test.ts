@@ -127,7 +127,7 @@ test("curl: what is to be filled in stands in capitals, and the shell takes the 
       " 'https://kiln.example/tools/api/v1/things?dry=DRY'",
   );
   expect(curlOf(DOC, find("DELETE", "/api/v1/session"), base)).toBe(
-    "curl -X DELETE --cookie 'kiln_session=SESSION' -H 'X-CSRF-Token: CSRF_TOKEN' 'https://kiln.example/tools/api/v1/session'",
+    "curl -X DELETE --cookie 'kiln_session_ID=SESSION' -H 'X-CSRF-Token: CSRF_TOKEN' 'https://kiln.example/tools/api/v1/session'",
   );
   expect(curlOf(DOC, find("PUT", "/api/v1/files"), base)).toBe(
     "curl -X PUT -H 'Content-Type: application/octet-stream' --data-binary @FILE 'https://kiln.example/tools/api/v1/files'",

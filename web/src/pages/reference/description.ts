@@ -258,7 +258,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 const LOGINS: Record<Login, string | null> = {
   token: "-H 'Authorization: Bearer TOKEN'",
-  session: "--cookie 'kiln_session=SESSION'",
+  session: "--cookie 'kiln_session_ID=SESSION'",
   none: null,
 };
 
