@@ -419,8 +419,9 @@ static json_t *delivery_json(const struct pipeline_delivery_entry *d)
 static struct err *list_deliveries(struct api_call *c, struct http_reply **out)
 {
 	struct pipeline_source s;
+	struct catalog_image_repository repository = { .id = "" };
 	struct pipeline_delivery_entry *list;
-	struct str after;
+	struct str after, name = api_query(c, "repository");
 	uint64_t before = 0;
 	size_t n, limit;
 	TRY(need_source(c, AUTH_VIEW, &s));
@@ -429,8 +430,10 @@ static struct err *list_deliveries(struct api_call *c, struct http_reply **out)
 	if (after.len && !str_to_u64(after, INT64_MAX, &before))
 		return err_coded(ERR_INVALID, "QUERY", "Take it from \"next\" of the page before.",
 				 "cursor is none of ours");
-	TRY(pipeline_delivery_list(c->api->o.pipeline, c->arena, str_of(s.id), (int64_t)before,
-				   limit + 1, &list, &n));
+	if (name.len)
+		TRY(api_need_repository(c, name, AUTH_VIEW, &repository));
+	TRY(pipeline_delivery_list(c->api->o.pipeline, c->arena, str_of(s.id),
+				   str_of(repository.id), (int64_t)before, limit + 1, &list, &n));
 	json_t *items = json_array();
 	for (size_t i = 0; i < MIN(n, limit); i++)
 		json_array_append_new(items, delivery_json(&list[i]));

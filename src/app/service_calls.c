@@ -50,6 +50,12 @@ static const struct rest_field source_list_fields[] = {
 	F_END,
 };
 
+static const struct rest_field deliveries_fields[] = {
+	{ "repo", "repository", REST_QUERY },
+	F_PAGE,
+	F_END,
+};
+
 static const struct rest_field repository_fields[] = {
 	{ "type", "type", REST_TEXT },
 	{ "immutable", "immutable", REST_YESNO },
@@ -238,7 +244,7 @@ const struct rest_call rest_calls[] = {
 	POST("source look", SOURCE ":look", .say = "looked at {0}: builds that it made: {.builds}"),
 	POST("source rotate", SOURCE ":rotate"),
 	GET("source refs", SOURCE "/refs", .fields = list_fields, .columns = REF_COLUMNS),
-	GET("source deliveries", SOURCE "/deliveries", .fields = list_fields,
+	GET("source deliveries", SOURCE "/deliveries", .fields = deliveries_fields,
 	    .columns = DELIVERY_COLUMNS),
 	POST("source replay", SOURCE "/deliveries/{1}:replay",
 	     .say = "delivery {1} is taken up again"),

@@ -78,6 +78,11 @@ static const struct option source_update_options[] = { O_SOURCE, O_COMMON };
 static const struct option source_list_options[] = {
 	{ "namespace", 0, "NAME", "of this namespace only", NULL, false }, O_PAGE, O_COMMON
 };
+static const struct option deliveries_options[] = {
+	{ "repo", 0, "NS/NAME", "that made builds of this repository", NULL, false },
+	O_PAGE,
+	O_COMMON
+};
 
 /* ---- repositories ---- */
 
@@ -263,7 +268,7 @@ const struct command service_commands[] = {
 	REST("source look", "SOURCE", 1, "Look for changes now", plain_options),
 	REST("source rotate", "SOURCE", 1, "Make a new webhook secret", plain_options),
 	REST("source refs", "SOURCE", 1, "List branches and tags as last seen", list_options),
-	REST("source deliveries", "SOURCE", 1, "List the webhook deliveries", list_options),
+	REST("source deliveries", "SOURCE", 1, "List the webhook deliveries", deliveries_options),
 	REST("source replay", "SOURCE DELIVERY", 2, "Take a delivery up again", plain_options),
 	REST("repo list", "", 0, "List image repositories", repo_list_options),
 	{ "repo create", "NS/NAME", "Make an image repository", NULL, repo_create_options, 1, 1,

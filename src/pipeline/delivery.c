@@ -322,7 +322,7 @@ static bool take_entry(void *arg, struct db_row *r)
 }
 
 struct err *pipeline_delivery_list(struct pipeline *p, struct arena *a, struct str source_id,
-				   int64_t before_ns, size_t n,
+				   struct str repository_id, int64_t before_ns, size_t n,
 				   struct pipeline_delivery_entry **out, size_t *n_out)
 {
 	struct list l = { .a = a,
@@ -330,9 +330,13 @@ struct err *pipeline_delivery_list(struct pipeline *p, struct arena *a, struct s
 	TRY(db_query(
 		p->o.db,
 		"SELECT id, delivery_key, event, outcome, detail, changes, n_builds,"
-		" received_ns FROM webhook_delivery WHERE source_id = $1 AND received_ns < $2"
+		" received_ns FROM webhook_delivery w WHERE source_id = $1 AND received_ns < $2"
+		" AND (CAST($4 AS TEXT) = '' OR EXISTS (SELECT 1 FROM delivery_build d"
+		" JOIN build_record r ON r.id = d.record_id"
+		" WHERE d.delivery_id = w.id AND r.repository_id = $4))"
 		" ORDER BY received_ns DESC LIMIT $3",
-		DB_PARAMS(db_text(source_id), db_int(before_ns ? before_ns : INT64_MAX), db_int(n)),
+		DB_PARAMS(db_text(source_id), db_int(before_ns ? before_ns : INT64_MAX), db_int(n),
+			  db_text(repository_id)),
 		take_entry, &l));
 	*out = l.out;
 	*n_out = l.n;

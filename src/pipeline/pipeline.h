@@ -111,8 +111,9 @@ struct pipeline_delivery_entry {
 	uint64_t n_builds;
 	int64_t received_ns;
 };
+/* The newest first. `repository_id`: only those that made builds of it; empty: all. */
 struct err *pipeline_delivery_list(struct pipeline *p, struct arena *a, struct str source_id,
-				   int64_t before_ns, size_t n,
+				   struct str repository_id, int64_t before_ns, size_t n,
 				   struct pipeline_delivery_entry **out, size_t *n_out);
 struct err *pipeline_delivery_replay(struct pipeline *p, struct str source_id, struct str id,
 				     bool *found);

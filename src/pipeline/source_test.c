@@ -357,7 +357,7 @@ TEST(a_delivery_is_remembered_once)
 	EXPECT_STR(str_of(second), first);
 	EXPECT_OK(deliver(&w, s.id, hook, "d-2", "ping", "{}", &duplicate, &second));
 	EXPECT_OK(deliver(&w, s.id, hook, "d-3", "issues", "{}", &duplicate, &second));
-	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), 0, 50, &list, &n));
+	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), STR(""), 0, 50, &list, &n));
 	EXPECT(n == 3);
 	EXPECT_STR(str_of(list[0].outcome), "ignored");
 	EXPECT_STR(str_of(list[1].event), "ping");
@@ -367,8 +367,8 @@ TEST(a_delivery_is_remembered_once)
 		   "[{\"ref\":\"refs/heads/main\",\"commit\":"
 		   "\"b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2\",\"deleted\":false,"
 		   "\"forced\":false}]");
-	EXPECT_OK(
-		pipeline_delivery_list(w.p, w.a, str_of(s.id), list[1].received_ns, 50, &list, &n));
+	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), STR(""), list[1].received_ns, 50,
+					 &list, &n));
 	EXPECT(n == 1);
 	EXPECT_OK(pipeline_delivery_replay(w.p, str_of(s.id), str_of(first), &found));
 	EXPECT(found);
@@ -389,7 +389,7 @@ TEST(a_refused_delivery_takes_no_place)
 	expect_code(deliver(&w, s.id, hook, "d-9", "push", "{", &duplicate, &id), "HOOK_BODY");
 	EXPECT_OK(deliver(&w, s.id, hook, "d-1", "push", PUSH, &duplicate, &id));
 	EXPECT(!duplicate);
-	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), 0, 50, &list, &n));
+	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), STR(""), 0, 50, &list, &n));
 	EXPECT(n == 3);
 	EXPECT_STR(str_of(list[1].outcome), "failed");
 	EXPECT_STR(str_of(list[2].outcome), "refused");
@@ -444,7 +444,7 @@ TEST(deliveries_are_bounded_by_number_and_age)
 	fill(&w, s.id, "ignored", s.created_ns - (int64_t)31 * 86400 * 1000000000, 5);
 	expect_code(deliver(&w, s.id, "guessed", "d-1", "push", PUSH, &duplicate, &id), "HOOK_SIG");
 	EXPECT_OK(deliver(&w, s.id, hook, "d-1", "push", PUSH, &duplicate, &id));
-	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), 0, 2000, &list, &n));
+	EXPECT_OK(pipeline_delivery_list(w.p, w.a, str_of(s.id), STR(""), 0, 2000, &list, &n));
 	for (size_t i = 0; i < n; i++) {
 		refused += !strcmp(list[i].outcome, "refused");
 		old += !strcmp(list[i].outcome, "ignored");

@@ -16,6 +16,7 @@ const PAGES = {
   "rule-2": `${AT}/build/rules/new?step=2`,
   "rule-3": `${AT}/build/rules/new?step=3`,
   versions: `${AT}/versions?tag=main`,
+  triggers: `${AT}/triggers`,
   settings: `${AT}/settings`,
   namespaces: "/namespaces",
   compare: `${AT}/compare/main...main`,

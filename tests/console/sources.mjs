@@ -1,5 +1,5 @@
-// Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, and their end.
-import { eachLook, look, settled } from "./browser.mjs";
+// Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, a repository's triggers, and their end.
+import { button, eachLook, look, settled } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -135,6 +135,94 @@ async function deliveries(page, server, hook) {
   });
 }
 
+const TRIGGERS = "/repositories/forge/image/-/triggers";
+
+/** By the secret of now, of a branch that no rule is for. */
+async function deliverNext(page, server, hook) {
+  await button(page, "New secret").click();
+  await button(page.getByRole("dialog", { name: "Make a new secret for forge/app-code?" }), "New secret").click();
+  const secret = (await page.getByRole("group", { name: "the webhook's secret" }).innerText()).trim();
+  const headers = { "Content-Type": "application/json", Authorization: `Bearer ${secret}` };
+  const body = JSON.stringify({ ref: "refs/heads/next", commit: "b2".repeat(20), pusher: "mina" });
+  expectEqual((await fetch(hook.url, { method: "POST", headers, body })).status, 202, "the delivery");
+}
+
+async function triggers(browser, page, server, hook, id) {
+  const deliveries = page.getByRole("table", { name: "Deliveries" });
+  await check("triggers: the navigation of a repository leads to where its builds come from", async () => {
+    await page.goto(`${server.url}/repositories/forge/image/-/info`);
+    await page.getByRole("navigation", { name: "Repository forge/image" }).getByRole("link", { name: "Triggers" }).click();
+    await page.getByRole("heading", { name: "Triggers", level: 1 }).waitFor();
+    await page.getByRole("region", { name: "Code source" }).getByRole("link", { name: "forge/app-code" }).waitFor();
+    const state = page.getByRole("region", { name: "Webhook" });
+    await state.getByText("Accepted").waitFor();
+    await state.getByText("It is not signed with the secret.").waitFor();
+    await state.getByRole("group", { name: "the webhook's address" }).getByText(hook.url).waitFor();
+  });
+  await check("triggers: a new secret signs the next delivery, and each ref has the rule that matches it", async () => {
+    await deliverNext(page, server, hook);
+    await deliveries.locator("tr", { hasText: "next" }).getByText("No rule matches").waitFor();
+    await deliveries.locator("tr", { hasText: "main" }).getByRole("link", { name: "main", exact: true }).first().waitFor();
+    const rules = await server.api("GET", "repositories/forge%2Fimage/rules");
+    const href = await deliveries.getByRole("link", { name: "main", exact: true }).first().getAttribute("href");
+    expect(href.endsWith(`/build/rules/${rules.items[0].id}/edit`), href);
+  });
+  await check("triggers: only the deliveries that made builds here, with a way to them and to do it again", async () => {
+    await page.getByLabel("Only those that made builds of this repository").check();
+    await waitFor("one is left", async () => (await deliveries.locator("tbody tr").count()) === 1);
+    expectEqual(new URL(page.url()).searchParams.get("only"), "1", "in the address");
+    await deliveries.getByRole("button", { name: /^Replay delivery/ }).click();
+    await waitFor("the replay is announced", async () => (await page.getByText("The delivery is taken up again").count()) > 0);
+    await deliveries.getByRole("link", { name: /Succeeded|Building|Waiting/ }).click();
+    await page.waitForURL("**/repositories/forge/image/-/builds/*");
+    await page.goBack();
+  });
+  await check("triggers: looking now tells what it found", async () => {
+    const looks = page.getByRole("region", { name: "Looks at the code source" });
+    await button(looks, "Look now").click();
+    await looks.locator(".ant-alert-title", { hasText: "Looked; 0 builds started" }).waitFor();
+    await looks.getByText("Reached", { exact: true }).waitFor();
+    await looks.getByText("300 seconds").waitFor();
+  });
+  await besides(browser, page, server, id);
+}
+
+async function besides(browser, page, server, id) {
+  await check("triggers: builds of other repositories are a number, and a build that is off is told", async () => {
+    await server.api("POST", "repositories", { namespace: "forge", name: "beside", type: "PRIVATE" });
+    await server.api("PUT", "repositories/forge%2Fbeside/source", { sourceId: id, autoBuild: false });
+    await page.goto(`${server.url}/repositories/forge/beside/-/triggers`);
+    await page.getByText("No change of code starts a build: that is switched off").waitFor();
+    await page.getByRole("table", { name: "Deliveries" }).getByText("1 of another repository").waitFor();
+    await page.getByLabel("Only those that made builds of this repository").check();
+    await page.getByText("No delivery made a build of this repository yet").waitFor();
+  });
+  await check("triggers: who has a role in the repository alone is told why there is no more", async () => {
+    await server.api("POST", "users", { name: "forge-beside", password: "forge-password" });
+    await server.api("PUT", "namespaces/forge/members/forge-beside", { role: "maintain", repository: "beside" });
+    const other = await browser.page();
+    await signIn(other, server.url, "/repositories/forge/beside/-/triggers", "forge-beside", "forge-password");
+    await other.getByText("You may not see this code source").waitFor();
+    expectEqual(await other.getByRole("table", { name: "Deliveries" }).count(), 0, "lists of deliveries");
+    expectEqual(other.faults, [], "faults");
+    await other.context().close();
+    await server.api("DELETE", "repositories/forge%2Fbeside/source");
+  });
+  await check("triggers: without a code source there is no way to the page, and it says what is missing", async () => {
+    await page.goto(`${server.url}/repositories/forge/beside/-/triggers`);
+    await page.getByText("This repository has no code source").waitFor();
+    const nav = page.getByRole("navigation", { name: "Repository forge/beside" });
+    await nav.getByRole("link", { name: "Settings" }).waitFor();
+    expectEqual(await nav.getByRole("link", { name: "Triggers" }).count(), 0, "links to Triggers");
+    await server.api("DELETE", "repositories/forge%2Fbeside");
+  });
+  await check("triggers: kiln's own remote needs no webhook", async () => {
+    await page.goto(`${server.url}/repositories/forge/app/-/triggers`);
+    await page.getByText("no webhook is needed").waitFor();
+    expectEqual(await page.getByRole("region", { name: "Deliveries" }).count(), 0, "sections of deliveries");
+  });
+}
+
 async function roles(browser, server, id) {
   const offers = ["Change", "Test the connection", "Look now", "New secret", "Replay", "Delete the code source"];
   const wanted = { view: [], develop: ["Look now", "Replay"], maintain: offers };
@@ -149,6 +237,11 @@ async function roles(browser, server, id) {
       const found = [];
       for (const name of offers) if ((await page.getByRole("button", { name, exact: name !== "Replay" }).count()) > 0) found.push(name);
       expectEqual(found, names, "what is offered");
+      await page.goto(server.url + TRIGGERS);
+      await settled(page);
+      const nav = page.getByRole("navigation", { name: "Repository forge/image" });
+      expectEqual(await nav.getByRole("link", { name: "Triggers" }).count(), role === "maintain" ? 1 : 0, "links to Triggers");
+      expectEqual(await page.getByText("This needs the role Maintain in forge/image").count(), role === "maintain" ? 0 : 1, "refusals of Triggers");
       await page.goto(`${server.url}/sources`);
       await settled(page);
       expectEqual(await page.getByRole("button", { name: "Add a code source" }).count(), role === "maintain" ? 1 : 0, "ways to make one");
@@ -206,7 +299,9 @@ export async function sources(browser, server) {
   });
   await connection(page, server, id);
   await deliveries(page, server, hook);
+  await triggers(browser, page, server, hook, id);
   const state = await page.context().storageState();
+  await looks(browser, server, state, TRIGGERS, "triggers");
   await looks(browser, server, state, `/sources/${id}`, "source");
   await looks(browser, server, state, "/sources", "sources");
   await looks(browser, server, state, `/sources/${id}`, "source-change", async (page) => {

@@ -363,6 +363,33 @@ def test_a_hook_finds_what_other_hooks_missed(service, remote):
     assert source.look() == 0 and len(service.builds(source.full)) == n
 
 
+def test_the_deliveries_that_made_builds_of_a_repository(service, remote):
+    tree = remote.tree("app", {"Dockerfile": ONE})
+    source = Source(service, remote.url("app"))
+    source.look()
+    commit = tree.commit({"x": "1"})
+    tree.push("main")
+    source.hook("refs/heads/main", commit)
+    wait_for(lambda: source.builds().get("refs/heads/main", {}).get("commit") == commit)
+    of = lambda path: service.ok("GET", path)["items"]
+    (delivery,) = of(f"/api/v1/sources/{source.id}/deliveries")
+    listed = f"/api/v1/sources/{source.id}/deliveries?repository="
+    service.repository("ns/beside")
+    service.bind("ns/beside", provider=None, sourceId=source.id)
+    beside = service.ok("GET", "/api/v1/repositories/ns%2Fbeside")["id"]
+    assert of(listed + quote(source.full)) == [delivery] and of(listed) == [delivery]
+    assert of(listed + beside) == of(listed + quote("ns/beside")) == [], "it made none of its builds"
+    r = service.api("GET", listed + "ns%2Fnone")
+    assert r.status == 404 and r.json["code"] == "NOT_FOUND", r.body
+    service.user("sees-the-source")
+    service.grant("ns", "sees-the-source", "view")
+    login = ("sees-the-source", "a good password")
+    service.namespace("hidden")
+    service.repository("hidden/one")
+    assert service.api("GET", listed + quote(source.full), basic=login).status == 200
+    assert service.api("GET", listed + "hidden%2Fone", basic=login).status == 404
+
+
 def test_the_timer_finds_what_came_while_the_server_was_down(service, remote):
     tree = remote.tree("app", {"Dockerfile": ONE})
     source = Source(service, remote.url("app"), pollSeconds=86400)

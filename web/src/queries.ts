@@ -213,10 +213,11 @@ export function useRepositoriesOf(source: string) {
   });
 }
 
-export function useDeliveries(source: string, cursor?: string) {
+/** `repository`: only those that made builds of it. */
+export function useDeliveries(source: string, cursor?: string, repository?: string) {
   return useQuery({
-    queryKey: ["sources", source, "deliveries", cursor],
-    queryFn: ({ signal }) => api.get<Page<Delivery>>(withQuery(path`sources/${source}/deliveries`, { cursor }), signal),
+    queryKey: ["sources", source, "deliveries", cursor ?? "", repository],
+    queryFn: ({ signal }) => api.get<Page<Delivery>>(withQuery(path`sources/${source}/deliveries`, { cursor, repository }), signal),
     placeholderData: keepPreviousData,
     refetchInterval: CALM_MS,
   });
@@ -227,11 +228,11 @@ export function useInstance(enabled = true) {
   return useQuery({ queryKey: ["instance"], queryFn: ({ signal }) => api.get<Instance>("instance", signal), enabled });
 }
 
-/** The `n` builds that a delivery made, as far as one may see them. */
-export function useBuildsOf(delivery: string, n: number) {
+/** The `n` builds that a delivery made, as far as one may see them; with `repository` only those of it. */
+export function useBuildsOf(delivery: string, n: number, repository?: string) {
   return useQuery({
-    queryKey: ["builds", { delivery, n }],
-    queryFn: ({ signal }) => api.get<BuildPage>(withQuery("builds", { delivery }), signal),
+    queryKey: ["builds", { delivery, n, repository }],
+    queryFn: ({ signal }) => api.get<BuildPage>(withQuery("builds", { delivery, repository }), signal),
     refetchInterval: (query) => (query.state.data?.items.some(isLive) ? LIVE_MS : false),
     enabled: n > 0,
   });

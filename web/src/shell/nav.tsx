@@ -15,6 +15,7 @@ import {
   SettingOutlined,
   TagsOutlined,
   TeamOutlined,
+  ThunderboltOutlined,
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { Link, NavLink, useLocation } from "react-router";
@@ -108,6 +109,7 @@ function RepositoryNav({ name }: { name: string }) {
   if (repository?.canBuild) items.push({ to: repositoryUrl(name, "build"), text: t("shell.build"), icon: <BuildOutlined /> });
   items.push({ to: repositoryUrl(name, "versions"), text: t("shell.versions"), icon: <TagsOutlined /> });
   if (may(repository, "maintain")) {
+    if (repository?.canBuild) items.push({ to: repositoryUrl(name, "triggers"), text: t("shell.triggers"), icon: <ThunderboltOutlined /> });
     items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
   }
   return (

@@ -17,6 +17,7 @@ const PAGES = [
   ["versions/:tag", lazyPage(() => import("../image"))],
   ["manifests/:digest", lazyPage(() => import("../image"))],
   ["compare/:versions", lazyPage(() => import("../compare"))],
+  ["triggers", lazyPage(() => import("../triggers"))],
   ["settings", lazyPage(() => import("../settings"))],
   ["build/rules/new", lazyPage(() => import("../rule"))],
   ["build/rules/:rule/edit", lazyPage(() => import("../rule"))],

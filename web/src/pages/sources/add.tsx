@@ -5,9 +5,10 @@ import { useDomain } from "../../i18n/domain";
 import { useChange, useNamespaces } from "../../queries";
 import { may } from "../../roles";
 import { announce } from "../../ui/announce";
+import { Hook } from "../../ui/hook";
 import { MakeDialog } from "../../ui/make";
 import { ConnectionFields } from "./fields";
-import { DeployKey, Hook } from "./secret";
+import { DeployKey } from "./key";
 import { useText } from "./text";
 
 const PROVIDERS = ["GITHUB", "GITLAB", "GITEA", "GITEE", "BITBUCKET", "BITBUCKET_SERVER", "CODEUP", "GIT"] as const;

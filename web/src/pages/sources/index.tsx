@@ -5,6 +5,7 @@ import { Link, useParams } from "react-router";
 import type { Source } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useSources } from "../../queries";
+import { SourceState } from "../../ui/hook";
 import { Page, Section } from "../../ui/page";
 import { useMayMake } from "../../ui/roles";
 import { Nothing, Shown } from "../../ui/states";
@@ -12,7 +13,6 @@ import { Table } from "../../ui/table";
 import { Time } from "../../ui/values";
 import { AddSource } from "./add";
 import { SourcePage } from "./one";
-import { SourceState } from "./state";
 import { useText } from "./text";
 
 function List({ items }: { items: Source[] }) {

@@ -1,36 +1,28 @@
 // One code source: its connection, its webhook, what the hook delivered.
 import { Alert, Button } from "antd";
 import { useNavigate } from "react-router";
-import { api, path, type Source, type SourceHookSecret, type SourceLook, type SourceTest } from "../../api";
+import { api, path, type Source, type SourceTest } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useChange, useRemoval, useSource } from "../../queries";
-import { announce } from "../../ui/announce";
 import { useConfirm } from "../../ui/confirm";
+import { Deliveries } from "../../ui/deliveries";
+import { SourceState, sourceName, useLook, Webhook } from "../../ui/hook";
 import { Facts, Page, Section } from "../../ui/page";
 import { useMayIn } from "../../ui/roles";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { Time } from "../../ui/values";
-import { Deliveries } from "./deliveries";
 import { EditSource } from "./edit";
+import { DeployKey } from "./key";
 import { Refs, UsedBy } from "./refs";
-import { DeployKey, Hook } from "./secret";
-import { SourceState } from "./state";
 import { useText } from "./text";
 
 const SHOWN_REFS = 20;
 
-const nameOf = (source: Source) => `${source.namespace}/${source.name}`;
-
 function Connection({ source }: { source: Source }) {
   const t = useText();
   const mayChange = useMayIn(source.namespace, "maintain");
-  const mayLook = useMayIn(source.namespace, "develop");
   const test = useChange((_: undefined) => api.post<SourceTest>(`${path`sources/${source.id}`}:test`), [["sources", "one", source.id]]);
-  const look = useChange(
-    (_: undefined) => api.post<SourceLook>(`${path`sources/${source.id}`}:look`),
-    [["sources"], ["builds"]],
-    (found) => announce(t("sources.lookedNow", { n: found.builds })),
-  );
+  const look = useLook(source);
   return (
     <Section
       title={t("sources.connection")}
@@ -41,18 +33,13 @@ function Connection({ source }: { source: Source }) {
               {t("sources.test")}
             </Button>
           ) : null}
-          {mayLook ? (
-            <Button loading={look.isPending} onClick={() => look.mutate(undefined)}>
-              {t("sources.look")}
-            </Button>
-          ) : null}
+          {look.button}
         </>
       }
     >
       <SourceState source={source} />
       {test.error ? <ProblemAlert error={test.error} /> : null}
-      {look.error ? <ProblemAlert error={look.error} /> : null}
-      {look.data ? <Alert type="success" title={t("sources.lookedNow", { n: look.data.builds })} /> : null}
+      {look.told}
       {test.data ? (
         <Alert
           type="success"
@@ -68,27 +55,6 @@ function Connection({ source }: { source: Source }) {
           }
         />
       ) : null}
-    </Section>
-  );
-}
-
-function Webhook({ source }: { source: Source }) {
-  const t = useText();
-  const confirm = useConfirm();
-  const mayChange = useMayIn(source.namespace, "maintain");
-  const rotate = useChange((_: undefined) => api.post<SourceHookSecret>(`${path`sources/${source.id}`}:rotate`), [["sources"]]);
-  const ask = () =>
-    confirm({
-      title: t("sources.rotateTitle", { name: nameOf(source) }),
-      text: t("sources.rotateText"),
-      ok: t("sources.rotate"),
-      danger: false,
-      act: () => rotate.mutateAsync(undefined),
-    });
-  if (!source.hookUrl) return null;
-  return (
-    <Section title={t("sources.hook")} actions={mayChange ? <Button onClick={ask}>{t("sources.rotate")}</Button> : null}>
-      <Hook url={source.hookUrl} secret={rotate.data?.hookSecret ?? null} />
     </Section>
   );
 }
@@ -126,7 +92,7 @@ function Delete({ source }: { source: Source }) {
   const remove = useRemoval(() => api.remove<void>(path`sources/${source.id}`), ["sources"], () => void navigate("/sources"));
   const ask = () =>
     confirm({
-      title: t("sources.deleteTitle", { name: nameOf(source) }),
+      title: t("sources.deleteTitle", { name: sourceName(source) }),
       text: t("sources.deleteText"),
       ok: t("sources.delete"),
       act: () => remove.mutateAsync(),
@@ -142,7 +108,7 @@ function Delete({ source }: { source: Source }) {
 export function SourcePage({ id }: { id: string }) {
   const t = useText();
   const query = useSource(id);
-  const name = query.data ? nameOf(query.data) : t("sources.title");
+  const name = query.data ? sourceName(query.data) : t("sources.title");
   return (
     <Page title={name} crumbs={[{ text: t("sources.title"), to: "/sources" }]}>
       <Shown query={query}>
