@@ -3,7 +3,9 @@
  * A reader has a place in the log and the sums of the states that it was told. It sleeps as a
  * follower of the log, which wakes it for lines and for changes of states; one batch at a time is
  * made and held for it, however far behind it is. States are read once for all readers: see
- * snapshot_get(). SPEC HTML "Server-sent events" */
+ * snapshot_get(). Before each batch, and every HTTP_STREAM_BEAT_MS, it is asked whether anything
+ * changed that could take the right to read away; only then the database is.
+ * SPEC HTML "Server-sent events" */
 #include "api/log_json.h"
 
 #include <stdatomic.h>
@@ -18,7 +20,7 @@
 #define BATCH_BYTES     ((size_t)16 << 10) /* of text, or one line */
 #define EVENT_BYTES     ((size_t)32 << 20)
 #define ARENA_BYTES     ((size_t)256 << 20)
-#define SIGN_OF_LIFE_MS (HTTP_STREAM_BEAT_MS - 1000)
+#define SIGN_OF_LIFE_MS 12000
 #define SNAPSHOTS       32
 
 /* ---- states ---- */
@@ -137,9 +139,10 @@ static struct err *snapshot_get(const struct api *api, const char *id, uint64_t 
 
 struct reader {
 	struct pipeline_follower follower;
-	struct http_stream *stream; /* a reference */
-	const struct api *api;      /* borrowed */
-	char id[40];
+	struct http_stream *stream;  /* a reference */
+	const struct api *api;       /* borrowed */
+	char id[40], repository[40]; /* ids */
+	struct auth_principal who;
 	struct api_log_names names;
 	struct pipeline_filter filter;
 	uint64_t next; /* line */
@@ -220,8 +223,29 @@ static struct err *add_lines(struct reader *r, struct buf *b, bool *more)
 	return NULL;
 }
 
+/* ERR_DENIED when what it came with is not valid any more, or the role is gone. */
+static struct err *need_right(struct reader *r)
+{
+	const struct api_options *o = &r->api->o;
+	if (auth_is_fresh(o->auth, &r->who))
+		return NULL;
+	own(arena) a = arena_open(ARENA_BYTES);
+	struct catalog_image_repository image;
+	enum auth_role role = AUTH_NONE;
+	bool found, is_public;
+	TRY(auth_refresh(o->auth, &r->who));
+	TRY(catalog_image_get(o->catalog, a, str_of(r->repository), &found, &image));
+	if (found)
+		TRY(catalog_image_role(o->catalog, o->auth, &r->who, str_of(image.full_name),
+				       &found, &is_public, &role));
+	if (found && role >= AUTH_VIEW)
+		return NULL;
+	return err_new(ERR_DENIED, "%s may not see build %s any more", r->who.name, r->id);
+}
+
 static struct err *add_all(struct reader *r, struct buf *b, bool *more)
 {
+	TRY(need_right(r));
 	TRY(add_states(r, b));
 	TRY(add_lines(r, b, more));
 	if (*more || !r->over || pipeline_log_pokes(r->api->o.logs, r->id) != r->pokes)
@@ -243,7 +267,8 @@ static void make_events(struct reader *r)
 	struct err *e = add_all(r, &b, &more);
 	if (e) {
 		/* The client comes again, and finds what is wrong then. */
-		log_err(LOG_LEVEL_WARN, "events of a build ended", e);
+		log_err(e->kind == ERR_DENIED ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+			"events of a build ended", e);
 		r->ended = true;
 	}
 	if (!b.len && !r->ended && time_mono_ms() - r->sent_ms >= SIGN_OF_LIFE_MS)
@@ -316,7 +341,9 @@ struct err *api_log_events(struct api_call *c, struct http_reply **out)
 	r->filter = f;
 	r->next = from;
 	r->sent_ms = time_mono_ms();
+	r->who = c->who;
 	(void)snprintf(r->id, sizeof(r->id), "%s", b.id);
+	(void)snprintf(r->repository, sizeof(r->repository), "%s", b.repository_id);
 	*out = http_reply_stream(200, &source, r, &r->stream);
 	http_reply_header(*out, "Content-Type", "text/event-stream");
 	http_reply_header(*out, "Cache-Control", "no-store");

@@ -212,6 +212,8 @@ static struct err *update(struct api_call *c, struct http_reply **out)
 	TRY(api_need_repository(c, c->params[0], AUTH_MAINTAIN, &r));
 	TRY(read_change(c, &v));
 	TRY(catalog_image_update(c->api->o.catalog, str_of(r.id), &v.set));
+	if (v.set.is_public)
+		auth_note_change(c->api->o.auth);
 	api_audit(c, "repository.update", str_of(r.full_name), change_detail(c->body));
 	return get(c, out);
 }

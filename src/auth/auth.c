@@ -74,6 +74,11 @@ uint64_t auth_generation(const struct auth *a)
 	return a->generation;
 }
 
+void auth_note_change(struct auth *a)
+{
+	auth_changed(a);
+}
+
 void auth_changed(struct auth *a)
 {
 	a->generation++;

@@ -33,6 +33,8 @@ struct auth_principal { /* plain data, copied freely */
 	char only_namespace[128]; /* "" : all */
 	char pool[72];            /* of a worker's token */
 	uint64_t generation;      /* auth_generation() before it was looked up */
+	int64_t expires_ns;       /* of the token or session, as it was then; 0: never */
+	uint64_t password_mark;   /* of the password that it logged in by; 0: by none */
 };
 /* Does the token narrow what its user may? */
 static inline bool auth_is_narrow(const struct auth_principal *who)
@@ -111,11 +113,16 @@ bool auth_session_csrf_ok(struct auth *a, struct str secret, struct str given); 
  * was deleted has AUTH_NONE. No query for administrators, else one or two. Blocks. */
 struct err *auth_role_in(struct auth *a, const struct auth_principal *who, struct str namespace_,
 			 struct str repository, enum auth_role *out);
+/* For who changes what anybody may see without a role: all are looked up again. */
+void auth_note_change(struct auth *a);
 /* Grows with every change of users, tokens and roles of this process, from a random start, so that
  * values of other runs differ; one atomic load. */
 uint64_t auth_generation(const struct auth *a);
-/* Looks the principal up again if anything changed since. ERR_DENIED code LOGIN_FAILED when the
- * user is gone or disabled, or the token is gone or expired. Blocks. */
+/* Nothing changed since the principal was looked up, and its token or session did not run out. For
+ * who asks often: no query, never blocks. */
+bool auth_is_fresh(const struct auth *a, const struct auth_principal *who);
+/* Looks the principal up again unless it is fresh. ERR_DENIED code LOGIN_FAILED when the user is
+ * gone or disabled, the token or session is gone or ran out, or the password is another. Blocks. */
 struct err *auth_refresh(struct auth *a, struct auth_principal *who);
 
 /* ---- users, tokens, roles: changes are audited by the caller ---- */

@@ -134,6 +134,30 @@ TEST(a_role_that_was_taken_is_gone_at_once)
 	fixture_done(&f);
 }
 
+/* For who holds a connection open and may not ask the database each time. */
+TEST(who_is_fresh_needs_no_look)
+{
+	struct fixture f = fixture_open();
+	test_user(&f, "ann", "password", false);
+	int64_t soon_ns = test_unix_ns + 60 * TEST_SECOND_NS;
+	const char *t = test_token(&f, "ann", AUTH_NONE, NULL, soon_ns, NULL);
+	struct auth_principal by_token = login(&f, test_bearer(&f, t));
+	struct auth_principal who = login(&f, test_basic(&f, "ann", "password"));
+	EXPECT(auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
+	auth_note_change(f.auth);
+	EXPECT(!auth_is_fresh(f.auth, &by_token) && !auth_is_fresh(f.auth, &who));
+	EXPECT_OK(auth_refresh(f.auth, &by_token));
+	EXPECT_OK(auth_refresh(f.auth, &who));
+	EXPECT(auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
+	test_unix_ns = soon_ns;
+	EXPECT(!auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
+	EXPECT_ERR(auth_refresh(f.auth, &by_token), ERR_DENIED, NULL);
+	/* What was looked up with one password is nobody's with another. */
+	EXPECT_OK(auth_user_update(f.auth, STR("ann"), &STR("password 2"), NULL, NULL));
+	EXPECT_ERR(auth_refresh(f.auth, &who), ERR_DENIED, NULL);
+	fixture_done(&f);
+}
+
 TEST(grants_are_listed_replaced_removed_and_dropped)
 {
 	struct fixture f = fixture_open();

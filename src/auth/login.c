@@ -73,6 +73,15 @@ static struct err *by_token(struct auth *a, struct attempt *t, bool *right)
 	return NULL;
 }
 
+/* Another password, or the same once more, has another hash. */
+static uint64_t password_mark(struct auth *a, const struct auth_account *u)
+{
+	uint64_t mark;
+	struct auth_mac mac = auth_hmac(a->login_key, str_of(u->hash));
+	memcpy(&mark, mac.b, sizeof(mark));
+	return mark | 1; /* 0 is nobody's */
+}
+
 static struct err *by_password(struct auth *a, struct attempt *t, bool *right)
 {
 	bool found = false;
@@ -87,6 +96,7 @@ static struct err *by_password(struct auth *a, struct attempt *t, bool *right)
 						  .most = AUTH_ADMIN };
 		auth_copy(t->who.user_id, sizeof(t->who.user_id), str_of(u.id));
 		auth_copy(t->who.name, sizeof(t->who.name), str_of(u.name));
+		t->who.password_mark = password_mark(a, &u);
 	}
 	OPENSSL_cleanse(&u, sizeof(u));
 	return NULL;
@@ -178,13 +188,20 @@ struct err *auth_login(struct auth *a, struct str name, struct str secret, const
 static struct err *refresh_user(struct auth *a, struct auth_principal *who)
 {
 	bool found;
-	struct auth_account u;
+	struct auth_account u = { 0 };
 	TRY(auth_account_find(a, str_of(who->name), &found, &u));
-	if (!found || u.disabled || strcmp(u.id, who->user_id) != 0)
-		return auth_login_failed();
-	who->is_admin = u.is_admin && !auth_is_narrow(who);
+	bool same = found && !u.disabled && strcmp(u.id, who->user_id) == 0 &&
+		    (!who->password_mark || who->password_mark == password_mark(a, &u));
+	if (same)
+		who->is_admin = u.is_admin && !auth_is_narrow(who);
 	OPENSSL_cleanse(&u, sizeof(u));
-	return NULL;
+	return same ? NULL : auth_login_failed();
+}
+
+bool auth_is_fresh(const struct auth *a, const struct auth_principal *who)
+{
+	return who->generation == auth_generation(a) &&
+	       (!who->expires_ns || who->expires_ns > a->tuning.unix_ns());
 }
 
 struct err *auth_refresh(struct auth *a, struct auth_principal *who)
@@ -192,7 +209,7 @@ struct err *auth_refresh(struct auth *a, struct auth_principal *who)
 	uint64_t generation = auth_generation(a);
 	struct auth_found_token t;
 	bool found = true;
-	if (who->generation == generation)
+	if (auth_is_fresh(a, who))
 		return NULL;
 	if (who->token_id[0]) {
 		TRY(auth_token_find(a, str_of(who->token_id), true, &found, &t));

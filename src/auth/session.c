@@ -60,6 +60,7 @@ static bool see_session(void *arg, struct db_row *r)
 	auth_copy(s->who.name, sizeof(s->who.name), db_row_text(r, 2));
 	s->who.is_admin = db_row_int(r, 3) != 0;
 	s->expires_ns = expires_ns(row->auth, db_row_int(r, 5), s->used_ns);
+	s->who.expires_ns = s->expires_ns;
 	s->is_alive = db_row_int(r, 4) == 0 && s->expires_ns > row->auth->tuning.unix_ns();
 	return false;
 }

@@ -88,6 +88,7 @@ static bool see_token(void *arg, struct db_row *r)
 	else
 		read_user(&t->who, r);
 	auth_copy(t->who.token_id, sizeof(t->who.token_id), db_row_text(r, 0));
+	t->who.expires_ns = t->expires_ns;
 	t->is_alive = db_row_int(r, 9) == 0 && (!t->expires_ns || t->expires_ns > row->now_ns);
 	return false;
 }

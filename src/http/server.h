@@ -123,8 +123,8 @@ struct http_source {
 	/* Once, after the last fill(), whoever ended it. Frees `arg`. */
 	void (*end)(void *arg);
 };
-/* A sleeping stream is woken every so often, so that fill() can send a sign of life. */
-#define HTTP_STREAM_BEAT_MS 15000
+/* A sleeping stream is woken every so often, so that fill() can end it or send a sign of life. */
+#define HTTP_STREAM_BEAT_MS 3000
 struct http_stream; /* counted */
 /* Silence does not end a stream; a client that closes its side, takes nothing for `idle_s`, or a
  * server that stops does. The caller owns a reference to `*out`, for http_stream_wake(). Answers
