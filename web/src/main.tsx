@@ -6,7 +6,7 @@ import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { RouterProvider } from "react-router";
+import { RouterProvider } from "react-router/dom";
 import { ApiError } from "./api";
 import { nonce } from "./nonce";
 import { useDark, useMotion, usePrefs } from "./prefs";

@@ -20,7 +20,8 @@ export function useParam(name: string, first = "", { narrows = name !== "cursor"
         if (narrows) next.delete("cursor");
         return next;
       },
-      { replace: name !== "cursor" },
+      // As a transition it would come a frame or more later: a box that is ticked would show that it is not, until then.
+      { replace: name !== "cursor", flushSync: true },
     );
   return [params.get(name) ?? first, set];
 }
