@@ -132,6 +132,11 @@ void api_session_clear(struct api_call *c, struct http_reply *r); /* Set-Cookie,
 /* ERR_NOT_FOUND when the caller may not even see it; ERR_DENIED code FORBIDDEN names the role that
  * is needed. For the anonymous both are ERR_DENIED code LOGIN_NEEDED. */
 struct err *api_need_namespace(struct api_call *c, struct str namespace_, enum auth_role least);
+/* By full name or id, for who asks without a call. AUTH_NONE when it is not there, and then `*out`
+ * is not set. */
+struct err *api_role_in_repository(const struct api *a, struct arena *m,
+				   const struct auth_principal *who, struct str name_or_id,
+				   struct catalog_image_repository *out, enum auth_role *role);
 /* By full name or id; as above: what may not be seen looks absent. */
 struct err *api_need_repository(struct api_call *c, struct str name_or_id, enum auth_role least,
 				struct catalog_image_repository *out);

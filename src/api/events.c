@@ -226,19 +226,15 @@ static struct err *add_lines(struct reader *r, struct buf *b, bool *more)
 /* ERR_DENIED when what it came with is not valid any more, or the role is gone. */
 static struct err *need_right(struct reader *r)
 {
-	const struct api_options *o = &r->api->o;
-	if (auth_is_fresh(o->auth, &r->who))
+	struct auth *auth = r->api->o.auth;
+	if (auth_is_fresh(auth, &r->who))
 		return NULL;
 	own(arena) a = arena_open(ARENA_BYTES);
 	struct catalog_image_repository image;
-	enum auth_role role = AUTH_NONE;
-	bool found, is_public;
-	TRY(auth_refresh(o->auth, &r->who));
-	TRY(catalog_image_get(o->catalog, a, str_of(r->repository), &found, &image));
-	if (found)
-		TRY(catalog_image_role(o->catalog, o->auth, &r->who, str_of(image.full_name),
-				       &found, &is_public, &role));
-	if (found && role >= AUTH_VIEW)
+	enum auth_role role;
+	TRY(auth_refresh(auth, &r->who));
+	TRY(api_role_in_repository(r->api, a, &r->who, str_of(r->repository), &image, &role));
+	if (role >= AUTH_VIEW)
 		return NULL;
 	return err_new(ERR_DENIED, "%s may not see build %s any more", r->who.name, r->id);
 }

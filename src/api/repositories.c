@@ -213,7 +213,7 @@ static struct err *update(struct api_call *c, struct http_reply **out)
 	TRY(read_change(c, &v));
 	TRY(catalog_image_update(c->api->o.catalog, str_of(r.id), &v.set));
 	if (v.set.is_public)
-		auth_note_change(c->api->o.auth);
+		auth_changed(c->api->o.auth);
 	api_audit(c, "repository.update", str_of(r.full_name), change_detail(c->body));
 	return get(c, out);
 }

@@ -192,16 +192,25 @@ struct err *api_need_namespace(struct api_call *c, struct str namespace_, enum a
 	return refuse(c, role, least, "namespace", namespace_);
 }
 
+struct err *api_role_in_repository(const struct api *a, struct arena *m,
+				   const struct auth_principal *who, struct str name_or_id,
+				   struct catalog_image_repository *out, enum auth_role *role)
+{
+	bool found, is_public;
+	*role = AUTH_NONE;
+	TRY(catalog_image_get(a->o.catalog, m, name_or_id, &found, out));
+	if (found)
+		TRY(catalog_image_role(a->o.catalog, a->o.auth, who, str_of(out->full_name), &found,
+				       &is_public, role));
+	return NULL;
+}
+
 struct err *api_need_repository(struct api_call *c, struct str name_or_id, enum auth_role least,
 				struct catalog_image_repository *out)
 {
-	bool found, is_public;
-	enum auth_role role = AUTH_NONE;
+	enum auth_role role;
 	struct catalog_image_repository r;
-	TRY(catalog_image_get(c->api->o.catalog, c->arena, name_or_id, &found, &r));
-	if (found)
-		TRY(catalog_image_role(c->api->o.catalog, c->api->o.auth, &c->who,
-				       str_of(r.full_name), &found, &is_public, &role));
+	TRY(api_role_in_repository(c->api, c->arena, &c->who, name_or_id, &r, &role));
 	TRY(refuse(c, role, MAX(least, AUTH_VIEW), "repository", name_or_id));
 	*out = r;
 	return NULL;

@@ -1,12 +1,12 @@
 #include "auth/auth_priv.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
 
 #include "base/time.h"
+#include "codec/sha256.h"
 
 const struct auth_tuning auth_tuning_default = {
 	.argon_passes = 2, /* 32 MiB, twice: some 40 ms */
@@ -25,8 +25,7 @@ static struct auth_mark mark_of(const uint8_t key[AUTH_KEY_BYTES])
 	struct auth_mark m;
 	uint8_t derived[AUTH_KEY_BYTES];
 	auth_key_derive(key, "kiln instance 1", derived);
-	for (size_t i = 0; i + 1 < sizeof(m.s); i += 2)
-		snprintf(m.s + i, 3, "%02x", derived[i / 2]);
+	hex_encode(derived, sizeof(m.s) / 2, m.s);
 	return m;
 }
 
@@ -72,11 +71,6 @@ struct auth_mark auth_instance_mark(const struct auth *a)
 uint64_t auth_generation(const struct auth *a)
 {
 	return a->generation;
-}
-
-void auth_note_change(struct auth *a)
-{
-	auth_changed(a);
 }
 
 void auth_changed(struct auth *a)

@@ -113,8 +113,9 @@ bool auth_session_csrf_ok(struct auth *a, struct str secret, struct str given); 
  * was deleted has AUTH_NONE. No query for administrators, else one or two. Blocks. */
 struct err *auth_role_in(struct auth *a, const struct auth_principal *who, struct str namespace_,
 			 struct str repository, enum auth_role *out);
-/* For who changes what anybody may see without a role: all are looked up again. */
-void auth_note_change(struct auth *a);
+/* After the commit of a change of users, tokens or roles, or of what anybody may see without a
+ * role: all are looked up again. */
+void auth_changed(struct auth *a);
 /* Grows with every change of users, tokens and roles of this process, from a random start, so that
  * values of other runs differ; one atomic load. */
 uint64_t auth_generation(const struct auth *a);

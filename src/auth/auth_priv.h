@@ -41,8 +41,6 @@ struct auth {
 	struct auth_cache *cache;     /* owned */
 	struct auth_limiter *limiter; /* owned */
 };
-/* After the commit of a change. */
-void auth_changed(struct auth *a);
 
 /* ---- key.c ---- */
 struct err *auth_key_load(int data_fd, uint8_t out[AUTH_KEY_BYTES]);

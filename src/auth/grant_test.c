@@ -144,7 +144,7 @@ TEST(who_is_fresh_needs_no_look)
 	struct auth_principal by_token = login(&f, test_bearer(&f, t));
 	struct auth_principal who = login(&f, test_basic(&f, "ann", "password"));
 	EXPECT(auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
-	auth_note_change(f.auth);
+	auth_changed(f.auth);
 	EXPECT(!auth_is_fresh(f.auth, &by_token) && !auth_is_fresh(f.auth, &who));
 	EXPECT_OK(auth_refresh(f.auth, &by_token));
 	EXPECT_OK(auth_refresh(f.auth, &who));
