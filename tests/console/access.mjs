@@ -1,5 +1,5 @@
 // Users and namespaces by mouse: who is made signs in, who gets a role gets in, and who loses it is out again.
-import { button, HOSTILE, refused, settled } from "./browser.mjs";
+import { button, clipboard, HOSTILE, refused, settled } from "./browser.mjs";
 import { check, expect, expectEqual, step } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { members } from "./members.mjs";
@@ -24,7 +24,7 @@ async function makeUsers(browser, server, page) {
     await dialog.getByText("The user lena is made").waitFor();
     expectEqual((await dialog.getByRole("group", { name: "the password" }).innerText()).trim(), password, "the password");
     await button(dialog, "Copy the password").click();
-    expectEqual(await page.evaluate(() => navigator.clipboard.readText()), password, "what is copied");
+    expectEqual(await clipboard(page), password, "what is copied");
     await button(dialog, "Close").last().click();
     await page.getByRole("link", { name: "lena", exact: true }).waitFor();
     expect(!(await page.content()).includes(password), "the password is still on the page");

@@ -66,6 +66,8 @@ export class Browser {
   }
 }
 
+export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
+
 /** Everything is there: no skeleton, no request under way. */
 export async function settled(page) {
   await page.waitForLoadState("networkidle");

@@ -1,6 +1,6 @@
 // The seed's flow by mouse, from an empty instance to an image that runs, and what its users miss.
 import { check, step, expect, expectEqual, waitFor } from "./check.mjs";
-import { button, settled } from "./browser.mjs";
+import { button, clipboard, settled } from "./browser.mjs";
 import { PASSWORD } from "./server.mjs";
 
 export const NAME = "test/golang-test";
@@ -197,7 +197,7 @@ async function versions(page, server) {
   await step("a digest is copied, and that is announced", async () => {
     await page.getByRole("button", { name: "Copy digest" }).first().click();
     await waitFor("it is announced", async () => (await page.locator("[role=status].visually-hidden").textContent()).includes("Copied"));
-    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    const copied = await clipboard(page);
     expect(/^sha256:[0-9a-f]{64}$/.test(copied), copied);
   });
   await step("Settings: the summary is changed", async () => {

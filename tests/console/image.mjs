@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { lookAtPages } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
-import { PASSWORD } from "./server.mjs";
 
 const NAME = "versions/many";
 const AT = `/repositories/${NAME}/-`;
@@ -16,7 +15,7 @@ const digestOf = (bytes) => `sha256:${createHash("sha256").update(bytes).digest(
 class Pusher {
   constructor(server) {
     this.server = server;
-    this.headers = { Authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString("base64")}` };
+    this.headers = { Authorization: server.basic() };
   }
 
   async send(method, path, body, type) {

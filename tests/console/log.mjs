@@ -1,6 +1,6 @@
 // The log viewer: a million lines, search, links, folding, colours and hostile text, live lines and a connection that is lost.
 import { join } from "node:path";
-import { axe } from "./browser.mjs";
+import { axe, clipboard } from "./browser.mjs";
 import { Gate, pathOf, start, TWO, Wire } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -123,7 +123,7 @@ async function million(browser, server, page) {
     await page.getByRole("button", { name: "Copy lines" }).click();
     const { lines } = await server.api("GET", `builds/${build.id}/log?from=777776&limit=4`);
     const wanted = lines.map((l) => l.text).join("\n");
-    await waitFor("the clipboard", async () => (await page.evaluate(() => navigator.clipboard.readText())) === wanted);
+    await waitFor("the clipboard", async () => (await clipboard(page)) === wanted);
   });
   await check("log: wrapped and by time, the same places", async () => {
     for (const key of ["w", "o"]) {
@@ -193,7 +193,7 @@ async function screen(browser, server, page) {
     await page.locator(".log-scroll").focus();
     await page.keyboard.press("Control+c");
     const wanted = list.slice(0, 3).map(([, words]) => words).join("\n");
-    await waitFor("the clipboard", async () => (await page.evaluate(() => navigator.clipboard.readText())) === wanted);
+    await waitFor("the clipboard", async () => (await clipboard(page)) === wanted);
   });
   await check("log: times, and the text for screen readers", async () => {
     await page.keyboard.press("m");

@@ -1,7 +1,7 @@
 // The API's description as a page: without a session, searched, opened to the last member, and its lines for curl run as they are.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { lookAtPages, settled } from "./browser.mjs";
+import { clipboard, lookAtPages, settled } from "./browser.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 
@@ -16,7 +16,7 @@ const OPENED = {
 /** The line that is copied from the operation, as a shell runs it once its capitals are filled in. */
 async function curl(page, of, values) {
   await page.getByRole("button", { name: `Copy the curl line for ${of}`, exact: true }).click();
-  let line = await page.evaluate(() => navigator.clipboard.readText());
+  let line = await clipboard(page);
   for (const [word, value] of Object.entries(values)) {
     expect(line.includes(word), `${word} is not in ${line}`);
     line = line.replaceAll(word, value);
@@ -76,7 +76,7 @@ async function searched(page, server) {
     const id = "post-api-v1-repositories-repository-rules-preview";
     await page.locator(`#${id} summary`).first().click();
     await page.getByRole("button", { name: "Copy the link to POST /api/v1/repositories/{repository}/rules:preview" }).click();
-    const link = await page.evaluate(() => navigator.clipboard.readText());
+    const link = await clipboard(page);
     expectEqual(link, `${server.url}/docs/api#${id}`, "the link");
     await page.goto("about:blank");
     await page.goto(link);

@@ -58,11 +58,16 @@ export class Server {
     return exec(this.kiln, args, { env: { ...process.env, KILN_CONFIG: this.config } });
   }
 
+  /** The header Authorization of this user. */
+  basic(user = "admin", password = this.password) {
+    return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+  }
+
   async api(method, path, body) {
     const response = await fetch(`${this.url}/api/v1/${path}`, {
       method,
       headers: {
-        Authorization: `Basic ${Buffer.from(`admin:${this.password}`).toString("base64")}`,
+        Authorization: this.basic(),
         "Content-Type": "application/json",
       },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -74,7 +79,7 @@ export class Server {
 
   /** The status of a request as this user. */
   async statusAs(user, password, path = "users") {
-    const headers = { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` };
+    const headers = { Authorization: this.basic(user, password) };
     return (await fetch(`${this.url}/api/v1/${path}`, { headers })).status;
   }
 

@@ -1,5 +1,5 @@
 // Short addresses of builds and digests: where they lead, what they keep, and what they say when there is nothing.
-import { lookAtPages, settled } from "./browser.mjs";
+import { clipboard, lookAtPages, settled } from "./browser.mjs";
 import { start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -9,7 +9,6 @@ const DOCKERFILE = "FROM scratch\nCOPY Dockerfile /\n";
 const NOBODY = "00000000-0000-4000-8000-000000000000";
 const ZERO = `sha256:${"0".repeat(64)}`;
 const pathOf = (page) => decodeURIComponent(new URL(page.url()).pathname);
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 async function leads(page, address, to) {
   await page.goto(address);
@@ -62,9 +61,8 @@ async function ofDigest(page, server, digest) {
 
 /** The same bytes under another name: by the registry's own way, with the manifests first. */
 async function copyTo(server, name, digest) {
-  const authorization = `Basic ${Buffer.from(`admin:${server.password}`).toString("base64")}`;
   const ask = async (method, path, body, type) => {
-    const headers = { Authorization: authorization, Accept: "*/*", ...(type ? { "Content-Type": type } : {}) };
+    const headers = { Authorization: server.basic(), Accept: "*/*", ...(type ? { "Content-Type": type } : {}) };
     const response = await fetch(`${server.url}/v2/${path}`, { method, body, headers });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response;

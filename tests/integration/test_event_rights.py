@@ -40,16 +40,21 @@ class Stream:
         assert r.status == status, r.body
 
 
+def waiting_build(s, tmp_path):
+    """Of a repository that it makes; no worker takes it."""
+    s.namespace("rights")
+    s.repository(FULL)
+    s.bind(FULL)
+    s.rule(FULL)
+    s.git(tmp_path, FULL, {"Dockerfile": "FROM scratch\n"}).push("main")
+    (build,) = s.builds(FULL)
+    return build["id"]
+
+
 @pytest.fixture
 def server(tmp_path):
     with serving(tmp_path / "data") as s:
-        s.namespace("rights")
-        s.repository(FULL)
-        s.bind(FULL)
-        s.rule(FULL)
-        s.git(tmp_path, FULL, {"Dockerfile": "FROM scratch\n"}).push("main")
-        (build,) = s.builds(FULL)
-        s.waiting = build["id"]
+        s.waiting = waiting_build(s, tmp_path)
         for name in ("ann", "bob"):
             s.user(name, PASSWORD)
             s.grant("rights", name, "view")
@@ -86,13 +91,7 @@ def test_signing_out_and_ending_a_session(server):
 
 def test_a_session_that_runs_out(tmp_path):
     with serving(tmp_path / "data", "--session-life", "3", "--session-idle", "3600") as s:
-        s.namespace("rights")
-        s.repository(FULL)
-        s.bind(FULL)
-        s.rule(FULL)
-        s.git(tmp_path, FULL, {"Dockerfile": "FROM scratch\n"}).push("main")
-        (build,) = s.builds(FULL)
-        Stream(s, build["id"], {"Cookie": Browser(s, "admin", s.admin_password).cookie}).ends(401)
+        Stream(s, waiting_build(s, tmp_path), {"Cookie": Browser(s, "admin", s.admin_password).cookie}).ends(401)
 
 
 def test_a_user_that_is_disabled_or_deleted_or_has_another_password(server):
