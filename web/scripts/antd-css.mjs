@@ -53,8 +53,6 @@ const cache = createCache();
 const parts = imported().map((name) => h(Fragment, { key: name }, ...[RENDER[name]?.(antd[name]) ?? h(antd[name])].flat()));
 // As src/theme.ts has it: no class with a hash.
 const theme = { hashed: false, cssVar: { key: "kiln" } };
-const error = console.error;
-console.error = (...words) => /useLayoutEffect/.test(words[0]) || error(...words);
 renderToString(h(StyleProvider, { cache }, h(antd.ConfigProvider, { theme }, ...parts)));
 const css = extractStyle(cache, { plain: true, types: "style" });
 // The last rule tells a server's page which styles it holds.

@@ -31,6 +31,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the server answered with one of these. */
+export const hasStatus = (error: Error | null, ...statuses: number[]) => error instanceof ApiError && statuses.includes(error.status);
+
 /** A path below /api/v1 whose parameters are encoded: path`repositories/${"demo/hello"}/tags`. */
 export function path(texts: TemplateStringsArray, ...values: string[]): string {
   return texts.reduce((all, text, i) => all + encodeURIComponent(values[i - 1] ?? "") + text);

@@ -205,11 +205,11 @@ export function useRefsOfSource(source: string | undefined) {
   });
 }
 
-/** What is built from it, as far as one may see it. */
-export function useRepositoriesOf(source: string) {
+/** All that one may see, or of them those built from a code source, or with a manifest; the first `most` or some more. */
+export function useRepositoriesOf(of: { source?: string; digest?: string }, most?: number) {
   return useQuery({
-    queryKey: ["repositories", { source }],
-    queryFn: ({ signal }) => firstOf<Repository>(withQuery("repositories", { source }), signal),
+    queryKey: ["repositories", of],
+    queryFn: ({ signal }) => firstOf<Repository>(withQuery("repositories", of), signal, most),
   });
 }
 

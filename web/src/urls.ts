@@ -32,6 +32,8 @@ export function manifestUrl(repository: string, digest: string): string {
   return repositoryUrl(repository, `manifests/${encodeURIComponent(digest)}`);
 }
 
+export const sourceUrl = (id: string) => `/sources/${encodeURIComponent(id)}`;
+
 /** Short ones that stay whatever its repository is called; they lead to the build, or to the digest's repository. */
 export const shortBuildUrl = (build: string) => `b/${build}`;
 export const shortDigestUrl = (digest: string) => `d/${digest}`;

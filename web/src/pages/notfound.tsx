@@ -1,8 +1,7 @@
 // An address that leads nowhere: why, what may have been meant, and the search.
-import { useQuery } from "@tanstack/react-query";
 import { Button } from "antd";
 import { Link, useLocation, useNavigate } from "react-router";
-import { firstOf, type Repository } from "../api";
+import { useRepositoriesOf } from "../queries";
 import { usePages } from "../shell/nav";
 import { askedBy, nearest } from "../shell/near";
 import { SearchBox } from "../shell/search";
@@ -12,17 +11,10 @@ import { repositoryUrl } from "../urls";
 
 const SHOWN = 5;
 
-function useRepositoryNames(): string[] {
-  const { data } = useQuery({
-    queryKey: ["repositories", "names"],
-    queryFn: ({ signal }) => firstOf<Repository>("repositories", signal),
-  });
-  return (data?.items ?? []).map((repository) => repository.fullName);
-}
-
 function Nearest({ asked }: { asked: string }) {
   const t = useShell();
-  const repositories = nearest(asked, useRepositoryNames(), (name) => name, SHOWN).map((name) => ({ text: name, to: repositoryUrl(name) }));
+  const names = (useRepositoriesOf({}).data?.items ?? []).map((repository) => repository.fullName);
+  const repositories = nearest(asked, names, (name) => name, SHOWN).map((name) => ({ text: name, to: repositoryUrl(name) }));
   const pages = nearest(asked, usePages(), (page) => page.to.slice(1), SHOWN);
   const found = [...repositories, ...pages];
   if (found.length === 0) return null;

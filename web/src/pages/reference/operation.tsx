@@ -1,6 +1,7 @@
 // One operation: a line that opens to all that is told of it.
 import { useLocation } from "react-router";
 import { serverUrl } from "../../api";
+import type { Tone } from "../../ui/pill";
 import { Table } from "../../ui/table";
 import { Command, CopyButton } from "../../ui/values";
 import { type Answer, type Body, curlOf, type Description, type Operation, type Parameter, textOf, typeOf } from "./description";
@@ -96,6 +97,8 @@ function Told({ doc, operation }: { doc: Description; operation: Operation }) {
   );
 }
 
+const TONES: Record<string, Tone> = { GET: "run", POST: "good", PUT: "wait", PATCH: "wait", DELETE: "bad" };
+
 export function OperationView({ doc, operation }: { doc: Description; operation: Operation }) {
   const { hash } = useLocation();
   return (
@@ -105,7 +108,7 @@ export function OperationView({ doc, operation }: { doc: Description; operation:
       wanted={hash === `#${operation.id}`}
       summary={
         <>
-          <span className={`method method-${operation.method.toLowerCase()}`}>{operation.method}</span>
+          <span className={`method pill-${TONES[operation.method] ?? "off"}`}>{operation.method}</span>
           <h3>
             <code>{operation.path}</code>
           </h3>

@@ -1,7 +1,7 @@
 // Everything below /repositories/NAME/-/: finds the repository and shows its page.
 import { createContext, useContext } from "react";
 import { type LoaderFunctionArgs, matchPath, Navigate, useLocation } from "react-router";
-import { ApiError, type Repository } from "../../api";
+import { hasStatus, type Repository } from "../../api";
 import { lazyPage } from "../../lazy";
 import { useRepository } from "../../queries";
 import { useShell } from "../../shell/text";
@@ -62,7 +62,7 @@ function RepositoryPage({ name, page }: { name: string; page: string }) {
   const t = useShell();
   const query = useRepository(name);
   const found = find(page);
-  const gone = !query.data && query.error instanceof ApiError && query.error.status === 404;
+  const gone = !query.data && hasStatus(query.error, 404);
   if (gone) return <NotFound title={t("shell.noRepository")} text={t("shell.noRepositoryText", { name })} />;
   if (!found) return <NotFound />;
   const { Shows, params } = found;

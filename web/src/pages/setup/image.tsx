@@ -1,7 +1,7 @@
 // A first image: a repository with a rule, the commands that push to it, and the build as it goes.
 import { Button } from "antd";
 import { Link } from "react-router";
-import { ApiError, api, type Namespace, type Repository } from "../../api";
+import { ApiError, api, hasStatus, type Namespace, type Repository } from "../../api";
 import { isLive, useBuilds, useChange, useRepository, useSource, useWorkers } from "../../queries";
 import { useMe } from "../../session";
 import { useBuildSentence } from "../../ui/domain";
@@ -107,6 +107,6 @@ export function FirstImage() {
   const { data, error, isPending, refetch } = useRepository(NAME);
   if (data) return <Push repository={data} />;
   if (isPending) return <Loading rows={2} />;
-  if (error instanceof ApiError && error.status === 404) return <Make summary={t("setup.summary")} />;
+  if (hasStatus(error, 404)) return <Make summary={t("setup.summary")} />;
   return <ProblemAlert error={error ?? new Error()} retry={() => void refetch()} />;
 }

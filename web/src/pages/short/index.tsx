@@ -1,11 +1,10 @@
 // Short addresses that stay: /b/BUILD and /d/DIGEST look up where that is, and go there.
-import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate, useLocation, useParams } from "react-router";
-import { ApiError, firstOf, type Repository, withQuery } from "../../api";
+import { hasStatus, type Repository } from "../../api";
 import en from "../../i18n/short.en.json";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/short.zh.json";
-import { useBuild } from "../../queries";
+import { useBuild, useRepositoriesOf } from "../../queries";
 import { buildUrl, manifestUrl } from "../../urls";
 import { RepositoryType } from "../../ui/domain";
 import { Page, Section } from "../../ui/page";
@@ -17,7 +16,7 @@ import NotFound from "../notfound";
 const useText = textOf(en, zh);
 
 /** The address is wrong, what it names is gone, or is not for everybody: the server does not say which. */
-const isNothing = (error: Error | null) => error instanceof ApiError && [400, 403, 404].includes(error.status);
+const isNothing = (error: Error | null) => hasStatus(error, 400, 403, 404);
 
 /** With what follows the address: a view, a line of the log. */
 function Go({ to }: { to: string }) {
@@ -67,10 +66,7 @@ function Choice({ items, digest, more }: { items: Repository[]; digest: string; 
 
 function OfDigest({ digest }: { digest: string }) {
   const t = useText();
-  const holders = useQuery({
-    queryKey: ["repositories", { digest }],
-    queryFn: ({ signal }) => firstOf<Repository>(withQuery("repositories", { digest }), signal, 500),
-  });
+  const holders = useRepositoriesOf({ digest }, 500);
   const items = holders.data?.items;
   if (items?.length === 0 || isNothing(holders.error)) {
     return <NotFound title={t("short.noDigest")} text={t("short.noDigestText", { digest })} />;

@@ -11,6 +11,7 @@ import { useMayMake } from "../../ui/roles";
 import { Nothing, Shown } from "../../ui/states";
 import { Table } from "../../ui/table";
 import { Time } from "../../ui/values";
+import { sourceUrl } from "../../urls";
 import { AddSource } from "./add";
 import { SourcePage } from "./one";
 import { useText } from "./text";
@@ -28,7 +29,7 @@ function List({ items }: { items: Source[] }) {
         {
           title: t("sources.name"),
           render: (s) => (
-            <Link to={`/sources/${s.id}`} className="strong">
+            <Link to={sourceUrl(s.id)} className="strong">
               {s.namespace}/{s.name}
             </Link>
           ),

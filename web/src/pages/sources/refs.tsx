@@ -96,7 +96,7 @@ function RepositoryTable({ items }: { items: Repository[] }) {
 
 export function UsedBy({ source }: { source: Source }) {
   const t = useText();
-  const repositories = useRepositoriesOf(source.id);
+  const repositories = useRepositoriesOf({ source: source.id });
   return (
     <Section title={t("sources.used")}>
       <Shown query={repositories} rows={2}>

@@ -1,7 +1,7 @@
 // Repository > Triggers: how a change of code becomes a build here, and what became of those that were told.
 import { Alert } from "antd";
 import { Link } from "react-router";
-import { ApiError, type Binding, type Delivery, type Repository, type Source } from "../../api";
+import { type Binding, type Delivery, hasStatus, type Repository, type Source } from "../../api";
 import { useDomain } from "../../i18n/domain";
 import { useShell } from "../../shell/text";
 import { useBinding, useDeliveries, useSource } from "../../queries";
@@ -12,13 +12,11 @@ import { Facts, Page, Section } from "../../ui/page";
 import { NeedsRole } from "../../ui/roles";
 import { Nothing, Shown } from "../../ui/states";
 import { Time } from "../../ui/values";
-import { repositoryUrl } from "../../urls";
+import { repositoryUrl, sourceUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
 import { useText } from "./text";
 import { useVerdict } from "./verdict";
-
-const sourceUrl = (id: string) => `/sources/${encodeURIComponent(id)}`;
 
 /** What it is built from, and whether a push is enough. */
 function From({ repository, binding }: { repository: Repository; binding: Binding }) {
@@ -138,7 +136,7 @@ function Log({ source, repository }: { source: Source; repository: Repository })
 function OfSource({ repository, id }: { repository: Repository; id: string }) {
   const t = useText();
   const source = useSource(id);
-  if (source.error instanceof ApiError && [403, 404].includes(source.error.status)) {
+  if (hasStatus(source.error, 403, 404)) {
     return <Alert type="info" showIcon title={t("triggers.hidden")} description={t("triggers.hiddenText")} />;
   }
   return (
