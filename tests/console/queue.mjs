@@ -118,10 +118,22 @@ async function news(page, server, done) {
     await waitFor("it is the first", async () => (await firstLog(page)) === `Log of build ${id}`);
     expectEqual(await button(page, "1 new build").count(), 0, "buttons");
   });
-  await check("builds: at the top new ones come in by themselves; on another page they are a button", async () => {
+  await check("builds: at the top new ones come in by themselves, and stay while what is known below the top is older", async () => {
     const { id } = await server.api("POST", `builds/${done.id}:rerun`, {});
     await waitFor("it is the first", async () => (await firstLog(page)) === `Log of build ${id}`);
     await server.api("POST", `builds/${id}:cancel`, {});
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await page.route("**/builds?*limit=60*", (route) => held.then(() => route.continue()));
+    const asked = page.waitForRequest("**/builds?*limit=60*");
+    await page.mouse.wheel(0, 600);
+    await asked;
+    expectEqual(await firstLog(page), `Log of build ${id}`, "the first row");
+    expectEqual(await logs(page).count(), 20, "rows");
+    release();
+    await page.unrouteAll({ behavior: "wait" });
+  });
+  await check("builds: on another page new ones are a button", async () => {
     await button(page, "Next").click();
     await waitFor("the next page", () => param(page, "cursor"));
     const next = await server.api("POST", `builds/${done.id}:rerun`, {});

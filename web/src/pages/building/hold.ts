@@ -25,6 +25,8 @@ export function countNew(rows: Build[], latest: Build[]): number {
 interface Kept {
   filter: string;
   page: BuildPage;
+  /** When it was the newest list, in ms. */
+  at: number;
 }
 
 /** A page of builds; when it is not the first or `scrolled`, with how many are new above it. */
@@ -32,20 +34,22 @@ export function useBuildPage(filter: BuildFilter, cursor: string, scrolled: bool
   const key = JSON.stringify(filter);
   const [kept, setKept] = useState<Kept | null>(null);
   const away = scrolled || cursor !== "";
-  const stay = away && kept?.filter === key && kept.page.items.length > 0 ? kept.page : null;
+  const stay = away && kept?.filter === key && kept.page.items.length > 0 ? kept : null;
   const first = useBuilds({ ...filter, limit: stay ? WATCHED : PAGE_SIZE });
   const page = useBuilds({ ...filter, cursor: cursor || undefined, limit: PAGE_SIZE }, cursor !== "");
-  const { data, isPlaceholderData } = first;
+  const { data, isPlaceholderData, dataUpdatedAt } = first;
   useEffect(() => {
-    if (!stay && data && !isPlaceholderData) setKept({ filter: key, page: data });
-  }, [stay, key, data, isPlaceholderData]);
-  const latest = data?.items ?? [];
-  const shown = cursor ? page.data : stay ? { items: keepRows(stay.items, latest), next: stay.next } : data;
+    if (!stay && data && !isPlaceholderData) setKept({ filter: key, page: data, at: dataUpdatedAt });
+  }, [stay, key, data, isPlaceholderData, dataUpdatedAt]);
+  // What was remembered of the longer list may be older than the rows, and then knows nothing of them.
+  const latest = stay && data && !isPlaceholderData && dataUpdatedAt >= stay.at ? data.items : null;
+  const held = stay && { items: latest ? keepRows(stay.page.items, latest) : stay.page.items, next: stay.page.next };
+  const shown = cursor ? page.data : (held ?? data);
   const query = cursor ? page : first;
   return {
     query: { ...query, data: shown && { items: shown.items.slice(0, PAGE_SIZE), next: shown.next } },
     busy: cursor ? page.isPlaceholderData : !stay && isPlaceholderData,
-    news: stay && !isPlaceholderData ? countNew(stay.items, latest) : 0,
+    news: stay && latest ? countNew(stay.page.items, latest) : 0,
     showNews: () => setKept(null),
   };
 }

@@ -169,7 +169,7 @@ export default function Repositories() {
             )
           }
         </Shown>
-        <CursorPager next={query.data?.next} busy={query.isFetching} />
+        <CursorPager next={query.data?.next} busy={query.isPlaceholderData} />
       </div>
     </Page>
   );

@@ -166,7 +166,7 @@ export default function Versions() {
             )
           }
         </Shown>
-        <CursorPager next={query.data?.next} busy={query.isFetching} />
+        <CursorPager next={query.data?.next} busy={query.isPlaceholderData} />
       </div>
     </Page>
   );
