@@ -1,24 +1,57 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rollup } from "vite";
+import { pagePatterns } from "./src/pages/addresses";
 
-// A classic script that blocks the first paint: Vite bundles modules only, so it is put into the page here.
+// What the page of each folder is made of beyond the first script.
+function scriptsOf(bundle: Rollup.OutputBundle): Record<string, string[]> {
+  const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+  const all = (name: string, seen: Set<string>): Set<string> => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    for (const next of byName.get(name)?.imports ?? []) all(next, seen);
+    return seen;
+  };
+  const first = chunks.filter((chunk) => chunk.isEntry).reduce((seen, chunk) => all(chunk.fileName, seen), new Set<string>());
+  return Object.fromEntries(
+    chunks.flatMap((chunk) => {
+      const folder = /\/src\/pages\/(\w+)\/index\.tsx$/.exec(chunk.facadeModuleId ?? "")?.[1];
+      return folder ? [[folder, [...all(chunk.fileName, new Set())].filter((name) => !first.has(name))]] : [];
+    }),
+  );
+}
+
+/** For boot.js: patterns of paths, each with the indices of its scripts. */
+function preloads(bundle: Rollup.OutputBundle): string {
+  const scripts = scriptsOf(bundle);
+  const names = [...new Set(Object.values(scripts).flat())];
+  const pages = pagePatterns().map(([pattern, folder]) => {
+    const needed = scripts[folder];
+    if (!needed) throw new Error(`src/pages/addresses.ts: no page in src/pages/${folder}`);
+    return [pattern.source, needed.map((name) => names.indexOf(name))];
+  });
+  return JSON.stringify([names, pages]);
+}
+
+// A classic script that blocks the first paint: Vite bundles modules only, so it is put into the page here; above the style sheet,
+// as scripts below wait for that.
 function bootScript(): Plugin {
   const source = readFileSync(new URL("./src/boot.js", import.meta.url), "utf8");
   const hash = createHash("sha256").update(source).digest("hex").slice(0, 8);
   const name = `assets/boot-${hash}.js`;
-  let dev = false;
   return {
     name: "boot-script",
-    configResolved(config) {
-      dev = config.command === "serve";
-    },
     generateBundle() {
       this.emitFile({ type: "asset", fileName: name, source });
     },
-    transformIndexHtml() {
-      return [{ tag: "script", attrs: { src: dev ? "/src/boot.js" : `./${name}` }, injectTo: "head" }];
+    transformIndexHtml: {
+      order: "post",
+      handler(html, { bundle }) {
+        const attributes = bundle ? `src="./${name}" data-pages="${preloads(bundle).replaceAll('"', "&quot;")}"` : 'src="/src/boot.js"';
+        return html.replace("<title>", () => `<script ${attributes}></script>\n    <title>`);
+      },
     },
   };
 }

@@ -41,6 +41,32 @@ async function keyboard(page, server) {
   });
 }
 
+async function ahead(page, server) {
+  await check("what a page needs is asked for before the first script has run, and once", async () => {
+    const asked = [];
+    const note = (request) => asked.push(request.url().split("/api/v1/")[1]);
+    page.on("request", note);
+    for (const path of ["/", "/repositories", `/repositories/${NAME}/-/build`, `/repositories/${NAME}/-/info`]) {
+      asked.length = 0;
+      await page.goto(server.url + path);
+      await settled(page);
+      const late = await page.evaluate(() => {
+        const links = [...document.querySelectorAll("link[rel=modulepreload]")];
+        const title = document.querySelector("title");
+        const isAhead = (link) => link.compareDocumentPosition(title) & Node.DOCUMENT_POSITION_FOLLOWING;
+        const early = [...links.filter(isAhead), ...document.scripts].map((element) => element.href ?? element.src);
+        const react = links.find((link) => link.href.includes("/react-")).href;
+        const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+        return loaded.filter((name) => name.endsWith(".js") && name !== react && !early.includes(name));
+      });
+      expectEqual(late, [], `scripts of ${path} that were late`);
+      expectEqual(asked.filter((name) => name === "session").length, 1, "requests for the session");
+      expectEqual(asked.filter((name, i) => asked.indexOf(name) !== i && name), [], "asked for twice");
+    }
+    page.off("request", note);
+  });
+}
+
 async function addresses(page, server) {
   await check("filters are in the address, and a reload keeps them", async () => {
     await page.goto(`${server.url}/repositories`);
@@ -142,6 +168,7 @@ export async function habits(browser, server) {
   await signIn(page, server.url);
   await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
   await keyboard(page, server);
+  await ahead(page, server);
   await addresses(page, server);
   await preferences(page, server);
   await hostile(page, server);

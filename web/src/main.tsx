@@ -1,35 +1,20 @@
 import "./antd.css";
 import "./app.css";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { App, ConfigProvider } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
-import { ApiError } from "./api";
+import { client } from "./client";
 import { nonce } from "./nonce";
 import { useDark, useMotion, usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
 import { askSession, watchSession } from "./session";
 import { antdTheme } from "./theme";
 
-declare module "@tanstack/react-query" {
-  interface Register {
-    defaultError: ApiError;
-  }
-}
-
-const worthRetrying = (error: Error) => error instanceof ApiError && error.status >= 502;
-
 type Router = ReturnType<typeof makeRouter>;
-
-const client = new QueryClient({
-  defaultOptions: {
-    queries: { networkMode: "always", staleTime: 2000, retry: (n, error) => n < 2 && worthRetrying(error) },
-    mutations: { networkMode: "always" },
-  },
-});
 
 function Console({ router }: { router: Router }) {
   const { language } = usePrefs();

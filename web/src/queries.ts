@@ -36,6 +36,10 @@ export const CALM_MS = 5000;
 
 export const isLive = (build: Build) => build.status === "PENDING" || build.status === "BUILDING";
 
+interface Asking {
+  signal: AbortSignal;
+}
+
 export interface RepositoryFilter {
   namespace?: string;
   q?: string;
@@ -43,19 +47,21 @@ export interface RepositoryFilter {
   limit?: number;
 }
 
-export function useRepositories(filter: RepositoryFilter = {}, enabled = true) {
-  return useQuery({
+export function repositoriesQuery(filter: RepositoryFilter) {
+  return {
     queryKey: ["repositories", filter],
-    queryFn: ({ signal }) => api.get<RepositoryPage>(withQuery("repositories", { ...filter }), signal),
-    placeholderData: keepPreviousData,
-    enabled,
-  });
+    queryFn: ({ signal }: Asking) => api.get<RepositoryPage>(withQuery("repositories", { ...filter }), signal),
+  };
+}
+
+export function useRepositories(filter: RepositoryFilter = {}, enabled = true) {
+  return useQuery({ ...repositoriesQuery(filter), placeholderData: keepPreviousData, enabled });
 }
 
 export function repositoryQuery(name: string) {
   return {
     queryKey: ["repositories", name],
-    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Repository>(path`repositories/${name}`, signal),
+    queryFn: ({ signal }: Asking) => api.get<Repository>(path`repositories/${name}`, signal),
   };
 }
 
@@ -110,7 +116,7 @@ export function useTag(name: string, tag: string) {
 function manifestQuery(name: string, reference: string) {
   return {
     queryKey: ["repositories", name, "tags", "manifests", reference],
-    queryFn: ({ signal }: { signal: AbortSignal }) => api.get<Manifest>(path`repositories/${name}/manifests/${reference}`, signal),
+    queryFn: ({ signal }: Asking) => api.get<Manifest>(path`repositories/${name}/manifests/${reference}`, signal),
     // What a digest names never changes.
     staleTime: reference.includes(":") ? Number.POSITIVE_INFINITY : 0,
   };
@@ -125,12 +131,15 @@ export function useManifests(name: string, digests: string[]) {
   return useQueries({ queries: digests.map((digest) => manifestQuery(name, digest)) });
 }
 
-export function useRules(name: string, enabled = true) {
-  return useQuery({
+export function rulesQuery(name: string) {
+  return {
     queryKey: ["repositories", name, "rules"],
-    queryFn: ({ signal }) => allOf<Rule>(path`repositories/${name}/rules`, signal),
-    enabled,
-  });
+    queryFn: ({ signal }: Asking) => allOf<Rule>(path`repositories/${name}/rules`, signal),
+  };
+}
+
+export function useRules(name: string, enabled = true) {
+  return useQuery({ ...rulesQuery(name), enabled });
 }
 
 export function useRule(name: string, rule: string | undefined) {
@@ -151,11 +160,17 @@ export interface BuildFilter {
   limit?: number;
 }
 
+export function buildsQuery(filter: BuildFilter) {
+  return {
+    queryKey: ["builds", filter],
+    queryFn: ({ signal }: Asking) => api.get<BuildPage>(withQuery("builds", { ...filter }), signal),
+  };
+}
+
 /** Builds, newest first; asked for often while one of them is under way. */
 export function useBuilds(filter: BuildFilter, enabled = true) {
   return useQuery({
-    queryKey: ["builds", filter],
-    queryFn: ({ signal }) => api.get<BuildPage>(withQuery("builds", { ...filter }), signal),
+    ...buildsQuery(filter),
     placeholderData: keepPreviousData,
     refetchInterval: (query) => (query.state.data?.items.some(isLive) ? LIVE_MS : CALM_MS),
     enabled,

@@ -1,28 +1,19 @@
-// Which page an address shows. Each page is a script of its own.
+// The router: pages/addresses.ts names the pages. Each page is a script of its own.
 import { createBrowserRouter, Navigate } from "react-router";
-import { type LazyPage, lazyPage, lazyRoute } from "./lazy";
+import { lazyRoute, pageOf, placeOf } from "./lazy";
+import { INSTANCE_PAGES } from "./pages/addresses";
 import NotFound from "./pages/notfound";
 import { loadRepositoryPage, RepositoryScope } from "./pages/repository/scope";
 import { Crash } from "./shell/crash";
 import { Layout, OPEN } from "./shell/layout";
 
-const Home = lazyPage(() => import("./pages/home"));
-const Instances = lazyPage(() => import("./pages/instances"));
-const Repositories = lazyPage(() => import("./pages/repositories"));
-const CreateRepository = lazyPage(() => import("./pages/create"));
-const Namespaces = lazyPage(() => import("./pages/namespaces"));
-const Builds = lazyPage(() => import("./pages/builds"));
-const Sources = lazyPage(() => import("./pages/sources"));
-const Users = lazyPage(() => import("./pages/users"));
-const Workers = lazyPage(() => import("./pages/workers"));
-const Audit = lazyPage(() => import("./pages/audit"));
-const Server = lazyPage(() => import("./pages/server"));
-const Setup = lazyPage(() => import("./pages/setup"));
-const Account = lazyPage(() => import("./pages/account"));
-const Short = lazyPage(() => import("./pages/short"));
-const Reference = lazyPage(() => import("./pages/reference"));
+/** Those that need no session. */
+const OPEN_PAGES = new Set(["/docs/api"]);
 
-const page = (path: string, Page: LazyPage) => lazyRoute(path, Page, Page.load);
+const instancePages = Object.entries(INSTANCE_PAGES).map(([path, folder]) => {
+  const Page = pageOf(folder);
+  return { ...lazyRoute(path, Page, ({ request }) => Page.load(placeOf(request))), handle: OPEN_PAGES.has(path) ? OPEN : undefined };
+});
 
 export function makeRouter() {
   const basename = new URL(document.baseURI).pathname.replace(/\/+$/, "");
@@ -33,26 +24,8 @@ export function makeRouter() {
         errorElement: <Crash />,
         children: [
           { path: "/login", element: <Navigate replace to="/" /> },
-          page("/", Home),
-          page("/instances", Instances),
-          page("/repositories", Repositories),
-          page("/repositories/new", CreateRepository),
+          ...instancePages,
           lazyRoute("/repositories/*", RepositoryScope, loadRepositoryPage),
-          page("/namespaces", Namespaces),
-          page("/namespaces/:name", Namespaces),
-          page("/builds", Builds),
-          page("/sources", Sources),
-          page("/sources/:id", Sources),
-          page("/users", Users),
-          page("/users/:name", Users),
-          page("/workers", Workers),
-          page("/audit", Audit),
-          page("/settings", Server),
-          page("/setup", Setup),
-          page("/account", Account),
-          { ...page("/docs/api", Reference), handle: OPEN },
-          page("/b/:build", Short),
-          page("/d/:digest", Short),
           { path: "*", element: <NotFound /> },
         ],
       },

@@ -23,9 +23,10 @@ export function useSession() {
   return useQuery(QUERY);
 }
 
-/** Asks before any page does; done with the answer, or without one. */
-export function askSession(client: QueryClient) {
-  return client.prefetchQuery(QUERY);
+/** Asks before any page does; done with the answer, or without one. Whether somebody is signed in. */
+export async function askSession(client: QueryClient): Promise<boolean> {
+  await client.prefetchQuery(QUERY);
+  return Boolean(client.getQueryData(KEY));
 }
 
 export function useMe(): WhoAmI | null {

@@ -8,7 +8,8 @@ import { storageChecks } from "../../health";
 import en from "../../i18n/home.en.json";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/home.zh.json";
-import { isLive, useBuilds, useInstance, useRepositories, useSources, useWorkers } from "../../queries";
+import type { Ask } from "../../lazy";
+import { buildsQuery, isLive, repositoriesQuery, useBuilds, useInstance, useRepositories, useSources, useWorkers } from "../../queries";
 import { useMe } from "../../session";
 import { Ref, useBuildSentence } from "../../ui/domain";
 import { Page, Section } from "../../ui/page";
@@ -178,10 +179,15 @@ function Overview({ builds }: { builds: Build[] }) {
   );
 }
 
+const NEWEST = { limit: LOOKED_AT };
+const ANY = { limit: 1 };
+
+export const ask: Ask = (client) => [client.prefetchQuery(buildsQuery(NEWEST)), client.prefetchQuery(repositoriesQuery(ANY))];
+
 export default function Home() {
   const t = useText();
-  const builds = useBuilds({ limit: LOOKED_AT });
-  const repositories = useRepositories({ limit: 1 });
+  const builds = useBuilds(NEWEST);
+  const repositories = useRepositories(ANY);
   return (
     <Page title={t("home.title")}>
       {repositories.data?.items.length === 0 ? <Started /> : null}

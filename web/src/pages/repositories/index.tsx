@@ -6,7 +6,8 @@ import { type Repository, serverUrl } from "../../api";
 import en from "../../i18n/repos.en.json";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/repos.zh.json";
-import { useBuilds, useNamespaces, useRepositories, useTags } from "../../queries";
+import type { Ask } from "../../lazy";
+import { repositoriesQuery, useBuilds, useNamespaces, useRepositories, useTags } from "../../queries";
 import { useMayMake } from "../../ui/roles";
 import { useShortcut } from "../../shell/shortcuts";
 import { CursorPager, useParam } from "../../ui/cursor";
@@ -20,6 +21,12 @@ import { buildUrl, namespaceUrl, repositoryUrl } from "../../urls";
 
 const useText = textOf(en, zh);
 const PAGE_SIZE = 25;
+
+export const ask: Ask = (client, { search }) => {
+  const value = (name: string) => search.get(name) ?? "";
+  const filter = { namespace: value("namespace"), q: value("q"), cursor: value("cursor"), limit: PAGE_SIZE };
+  return [client.prefetchQuery(repositoriesQuery(filter))];
+};
 
 function LastBuild({ repository }: { repository: Repository }) {
   const t = useText();

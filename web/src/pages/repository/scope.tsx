@@ -2,27 +2,16 @@
 import { createContext, useContext } from "react";
 import { type LoaderFunctionArgs, matchPath, Navigate, useLocation } from "react-router";
 import { hasStatus, type Repository } from "../../api";
-import { lazyPage } from "../../lazy";
-import { useRepository } from "../../queries";
+import { client } from "../../client";
+import { askSoon, pageOf, placeOf } from "../../lazy";
+import { repositoryQuery, useRepository } from "../../queries";
 import { useShell } from "../../shell/text";
 import { decodedPart, repositoryUrl, splitRepositoryPath } from "../../urls";
 import { Shown } from "../../ui/states";
+import { REPOSITORY_PAGES } from "../addresses";
 import NotFound from "../notfound";
 
-// The first that matches is shown. A new page of a repository is one line here and one in shell/nav.tsx.
-const PAGES = [
-  ["info", lazyPage(() => import("../details"))],
-  ["build", lazyPage(() => import("../building"))],
-  ["versions", lazyPage(() => import("../versions"))],
-  ["versions/:tag", lazyPage(() => import("../image"))],
-  ["manifests/:digest", lazyPage(() => import("../image"))],
-  ["compare/:versions", lazyPage(() => import("../compare"))],
-  ["triggers", lazyPage(() => import("../triggers"))],
-  ["settings", lazyPage(() => import("../settings"))],
-  ["build/rules/new", lazyPage(() => import("../rule"))],
-  ["build/rules/:rule/edit", lazyPage(() => import("../rule"))],
-  ["builds/:build", lazyPage(() => import("../build"))],
-] as const;
+const PAGES = Object.entries(REPOSITORY_PAGES).map(([pattern, folder]) => [pattern, pageOf(folder)] as const);
 
 interface Scope {
   repository: Repository;
@@ -52,9 +41,11 @@ function find(page: string) {
 }
 
 /** Fetches the script of the page that the address is of. */
-export async function loadRepositoryPage({ params }: LoaderFunctionArgs) {
+export async function loadRepositoryPage({ params, request }: LoaderFunctionArgs) {
   const place = splitRepositoryPath(`/repositories/${params["*"] ?? ""}`);
-  await (place && find(place.page)?.Shows.load());
+  if (!place) return null;
+  const asked = askSoon(() => [client.prefetchQuery(repositoryQuery(place.name))]);
+  await Promise.all([asked, find(place.page)?.Shows.load(placeOf(request, place.name))]);
   return null;
 }
 
