@@ -2,6 +2,7 @@
 // usage: node console.mjs KILN
 // Every line: what, the median, what it is beside, and what is wanted. Nothing here fails; the exit code is 0.
 import { readFileSync } from "node:fs";
+import { BareBrowser } from "./bare.mjs";
 import { Browser } from "../console/browser.mjs";
 import { pathOf, start } from "../console/builds.mjs";
 import { signIn } from "../console/flow.mjs";
@@ -43,37 +44,28 @@ function watch() {
     if (!there) return requestAnimationFrame(look);
     const content = performance.now();
     setTimeout(() => {
-      let interactive = content;
-      for (const [begin, end] of tasks) if (begin < interactive + 50) interactive = Math.max(interactive, end);
       const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? content;
+      let interactive = Math.max(content, paint);
+      for (const [begin, end] of tasks) if (begin < interactive + 50) interactive = Math.max(interactive, end);
       window.kilnWatched = { paint, content, interactive };
     }, 1500);
   };
   requestAnimationFrame(look);
 }
 
-async function load(browser, url, state, slower) {
-  const page = await browser.page({ state });
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("Emulation.setCPUThrottlingRate", { rate: slower });
-  await page.addInitScript(watch);
-  await page.goto(url);
-  const times = await (await page.waitForFunction(() => window.kilnWatched)).jsonValue();
-  await page.context().close();
-  return times;
-}
-
 async function interactive(browser, server, state) {
+  const bare = new BareBrowser(browser.executablePath);
   for (const [name, path] of Object.entries({ Home: "/", Repositories: "/repositories", Build: "/repositories/bench/tags/-/build" })) {
     const [slow, plain] = [[], []];
     for (let i = 0; i < ROUNDS; i += 1) {
-      slow.push(await load(browser, server.url + path, state, 4));
-      plain.push(await load(browser, server.url + path, state, 1));
+      slow.push(await bare.load(server.url + path, state.cookies, 4, watch));
+      plain.push(await bare.load(server.url + path, state.cookies, 1, watch));
     }
     const of = (list, what) => median(list.map((times) => times[what]));
     line(`${name}, cold cache, processor slowed 4 times: first paint`, of(slow, "paint"), undefined, `${of(plain, "paint").toFixed(0)} not slowed`);
     line(`${name}, cold cache, processor slowed 4 times: interactive`, of(slow, "interactive"), 1000, `${of(plain, "interactive").toFixed(0)} not slowed`);
   }
+  await bare.close();
 }
 
 /** `n` acts, some at once. */
