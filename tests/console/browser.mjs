@@ -24,9 +24,9 @@ export class Browser {
     this.axePath = require.resolve("axe-core/axe.min.js");
     this.shots = join(dirname(kiln), "console");
     mkdirSync(this.shots, { recursive: true });
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    this.executablePath = process.env.CHROMIUM ?? ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"].find(existsSync);
     // The server is ours and so are its pages: no sandbox, which root cannot have.
-    this.program = await require("playwright-core").chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    this.program = await require("playwright-core").chromium.launch({ executablePath: this.executablePath, args: ["--no-sandbox"] });
     return this;
   }
 
@@ -76,10 +76,13 @@ export async function settled(page) {
 }
 
 const AT_ONCE = 2;
+/** Both languages in both themes, each once wide and once narrow: theme and language do not depend on the width. */
+export const LOOKS = [["light", "en", 1280], ["dark", "zh", 1280], ["dark", "en", 320], ["light", "zh", 320]];
+export const WIDEST = ["light", "en", 3840];
 
-/** `act` for both themes and each [language, width], some of them at once. */
+/** `act` for each [theme, language, width], some of them at once. */
 export async function eachLook(looks, act) {
-  const all = ["light", "dark"].flatMap((theme) => looks.map(([language, width]) => ({ theme, language, width })));
+  const all = looks.map(([theme, language, width]) => ({ theme, language, width }));
   const lane = async () => {
     for (let one = all.shift(); one; one = all.shift()) await act(one);
   };
@@ -120,8 +123,8 @@ export async function look(browser, page, name) {
   expectEqual(await unstyled(browser, page), [], "parts without a style");
 }
 
-/** `look` at each of `pages`, a name and a path, in all `looks`; `prepare` has the new page first. */
-export function lookAtPages(browser, state, looks, pages, prepare = () => {}) {
+/** `look` at each of `pages`, a name and a path; `prepare` has the new page first. */
+export function lookAtPages(browser, state, pages, { looks = LOOKS, prepare = () => {} } = {}) {
   return eachLook(looks, async ({ theme, language, width }) => {
     const page = await browser.page({ width, theme, language, state });
     await prepare(page);

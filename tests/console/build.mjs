@@ -1,5 +1,5 @@
 // The page of a build: why it failed, retry, timeline, Dockerfile, result; axe-core in both themes and languages; cancel.
-import { eachLook, look } from "./browser.mjs";
+import { eachLook, look, LOOKS, WIDEST } from "./browser.mjs";
 import { Gate, pathOf, start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -14,7 +14,7 @@ RUN echo compiling; echo 'main.c:3: error: unknown type' >&2; test $TARGETARCH =
 const VIEWS = ["log", "timeline", "dockerfile", "result"];
 
 async function looks(browser, server, state, build) {
-  await eachLook([["en", 1280], ["zh", 1280], ["en", 320], ["en", 3840]], async ({ theme, language, width }) => {
+  await eachLook([...LOOKS, WIDEST], async ({ theme, language, width }) => {
     const page = await browser.page({ theme, language, width, state });
     for (const view of VIEWS) {
       await check(`build page: ${view} ${theme} ${language} ${width}`, async () => {

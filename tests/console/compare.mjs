@@ -150,7 +150,7 @@ async function looks(browser, state, { second }) {
     "compare-chosen": `${AT}/versions?compare=one,two`,
     "compare-result": pathOf(NAME, second, "?view=result"),
   };
-  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
+  await lookAtPages(browser, state, pages);
 }
 
 export async function compare(browser, server) {

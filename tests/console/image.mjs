@@ -183,7 +183,7 @@ async function looks(browser, state, child) {
     "version-artifact": `${AT}/versions/bill`,
     "version-digest": `${AT}/manifests/${encodeURIComponent(child)}`,
   };
-  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
+  await lookAtPages(browser, state, pages);
 }
 
 export async function image(browser, server) {

@@ -1,6 +1,6 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
 import { check, expectEqual } from "./check.mjs";
-import { eachLook, look, lookAtPages, settled } from "./browser.mjs";
+import { eachLook, look, lookAtPages, LOOKS, settled, WIDEST } from "./browser.mjs";
 import { AT, signIn } from "./flow.mjs";
 
 const PAGES = {
@@ -35,8 +35,6 @@ const PAGES = {
 };
 // What the second step of the wizard finds from the first.
 const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
-// The widest differs in layout only, which one language shows.
-const LOOKS = [["en", 320], ["en", 1280], ["en", 3840], ["zh", 390], ["zh", 1280]];
 
 /** What opens over a page: search, keys, the navigation of narrow screens. */
 async function overlays(browser, server, state, theme) {
@@ -67,7 +65,7 @@ export async function pages(browser, server) {
   const state = await first.context().storageState();
   await first.context().close();
   await Promise.all(["light", "dark"].map((theme) => overlays(browser, server, state, theme)));
-  await eachLook([["en", 1280], ["zh", 390]], async ({ theme, language, width }) => {
+  await eachLook(LOOKS, async ({ theme, language, width }) => {
     const page = await browser.page({ theme, language, width });
     await check(`page sign-in-${width}-${theme}-${language}`, async () => {
       await page.goto(server.url);
@@ -77,5 +75,6 @@ export async function pages(browser, server) {
     await page.context().close();
   });
   const draft = JSON.stringify(DRAFT);
-  await lookAtPages(browser, state, LOOKS, PAGES, (page) => page.addInitScript((text) => sessionStorage.setItem("kiln.create", text), draft));
+  const prepare = (page) => page.addInitScript((text) => sessionStorage.setItem("kiln.create", text), draft);
+  await lookAtPages(browser, state, PAGES, { looks: [...LOOKS, WIDEST], prepare });
 }

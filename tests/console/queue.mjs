@@ -179,7 +179,7 @@ async function viewer(browser, server) {
 
 async function looks(browser, state) {
   const pages = { "builds-all": "/builds", "builds-filtered": "/builds?status=FAILED&rule=crbr-0000000000000000", "builds-queue": "/builds?view=queue" };
-  await lookAtPages(browser, state, [["en", 320], ["en", 1280], ["zh", 1280]], pages);
+  await lookAtPages(browser, state, pages);
 }
 
 export async function queue(browser, server) {

@@ -1,5 +1,5 @@
 // Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, a repository's triggers, and their end.
-import { button, eachLook, look, settled } from "./browser.mjs";
+import { button, eachLook, look, LOOKS, settled } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -45,7 +45,7 @@ async function make(page, server) {
 
 /** `open`: what opens over the page. */
 export async function looks(browser, server, state, path, name, open = () => {}) {
-  await eachLook([["en", 1280], ["zh", 1280], ["en", 320]], ({ theme, language, width }) =>
+  await eachLook(LOOKS, ({ theme, language, width }) =>
     check(`${name} ${theme} ${language} ${width}`, async () => {
       const page = await browser.page({ width, theme, language, state });
       await page.goto(server.url + path);
