@@ -5,9 +5,7 @@
 
 #include "base/limits.h"
 
-#define DESCRIPTION_BODY_BYTES                                             \
-	(LIMIT_DESCRIPTION_BYTES + 1) /* the catalog says what is too long \
-				       */
+#define DESCRIPTION_BODY_BYTES API_BODY_BYTES /* the catalog says what is too long */
 
 const char *api_type_name(bool is_public)
 {

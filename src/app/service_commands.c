@@ -92,7 +92,7 @@ static const struct option deliveries_options[] = {
 		{ "accelerated", 0, "yes|no", "accelerated image", "yes|no", false },            \
 		{ "summary", 0, "TEXT", "a line, at most 100 characters", NULL, false },         \
 	{                                                                                        \
-		"description", 0, "TEXT", "Markdown", NULL, false                                \
+		"description", 0, "TEXT", "Markdown, at most 16 KiB", NULL, false                \
 	}
 #define O_BINDING                                                                                 \
 	{ "auto-build", 0, "yes|no", "build when code changes (default: yes)", "yes|no", false }, \

@@ -56,7 +56,7 @@
 /* catalog */
 #define LIMIT_NAMESPACE_BYTES   120
 #define LIMIT_SUMMARY_CHARS     100 /* of an image repository */
-#define LIMIT_DESCRIPTION_BYTES ((size_t)64 << 10)
+#define LIMIT_DESCRIPTION_BYTES ((size_t)16 << 10)
 /* registry */
 #define LIMIT_SCOPES            LIMIT_TOKEN_SCOPES /* of one token; more are left out */
 #define LIMIT_SCOPE_NAMES_BYTES 2400               /* of their names: tokens are headers */

@@ -65,8 +65,10 @@ static struct err *check_text(const struct str *summary, const struct str *descr
 		return err_coded(ERR_INVALID, "TEXT_LONG", "Put the rest into the description.",
 				 "a summary has at most %d characters", LIMIT_SUMMARY_CHARS);
 	if (description && description->len > LIMIT_DESCRIPTION_BYTES)
-		return err_coded(ERR_INVALID, "TEXT_LONG", NULL,
-				 "a description has at most %zu bytes", LIMIT_DESCRIPTION_BYTES);
+		return err_coded(ERR_INVALID, "TEXT_LONG",
+				 "Shorten it, or link to what it leaves out.",
+				 "a description has at most %zu bytes, this one has %zu",
+				 LIMIT_DESCRIPTION_BYTES, description->len);
 	return NULL;
 }
 

@@ -38,7 +38,7 @@ struct catalog_image_repository {
 	const char *namespace_, *name, *full_name; /* "demo", "hello", "demo/hello" */
 	bool is_public, immutable, accelerated;
 	const char *summary;     /* at most 100 characters */
-	const char *description; /* at most 64 KiB, Markdown */
+	const char *description; /* Markdown, at most LIMIT_DESCRIPTION_BYTES */
 	int64_t created_ns, updated_ns;
 };
 struct catalog_image_request {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/test.h"
 
 struct fixture {
@@ -179,7 +180,13 @@ TEST(what_is_no_image_repository_is_refused)
 					   .summary = str_n(summary, 101) };
 	EXPECT_ERR(catalog_image_create(f.c, f.m, &q, &r), ERR_INVALID, "100");
 	q.summary.len = 100;
+	char *description = arena_zalloc(f.m, LIMIT_DESCRIPTION_BYTES + 1);
+	memset(description, 'x', LIMIT_DESCRIPTION_BYTES + 1);
+	q.description = str_n(description, LIMIT_DESCRIPTION_BYTES + 1);
+	EXPECT_ERR(catalog_image_create(f.c, f.m, &q, &r), ERR_INVALID, "at most 16384 bytes");
+	q.description.len = LIMIT_DESCRIPTION_BYTES;
 	EXPECT_OK(catalog_image_create(f.c, f.m, &q, &r));
+	EXPECT(strlen(r.description) == LIMIT_DESCRIPTION_BYTES);
 	close_all(&f);
 }
 

@@ -399,6 +399,31 @@ def test_private_images_of_the_same_namespace_are_bases(service, tmp_path):
     assert "secret" in service.text(id)
 
 
+@pytest.mark.parametrize("text", ["x" * 16384, "é" * 8192, "日" * 5461 + "x", "👍" * 4096], ids=["1", "2", "3", "4"])
+def test_a_description_has_at_most_16_kib(service, cli, text):
+    """Bytes of UTF-8 count, and what is refused changes nothing."""
+    assert len(text.encode()) == 16384
+    service.namespace("ns")
+    new = {"namespace": "ns", "name": "app", "description": text}
+    at = "/api/v1/repositories/ns%2Fapp"
+    longer = [text + "x", text + "日", text * 5]
+    for long in longer:
+        r = service.api("POST", "/api/v1/repositories", {**new, "description": long})
+        assert r.status == 400 and r.json["code"] == "TEXT_LONG" and "at most 16384 bytes" in r.json["detail"], r.body
+    assert service.api("GET", at).status == 404
+    assert service.ok("POST", "/api/v1/repositories", new)["description"] == text
+    service.ok("PATCH", at, {"description": "short"})
+    for long in longer:
+        r = service.api("PATCH", at, {"summary": "taken", "description": long})
+        assert r.status == 400 and r.json["code"] == "TEXT_LONG" and "at most 16384 bytes" in r.json["detail"], r.body
+    told = cli("repo", "update", "ns/app", "--description", longer[0], code=1)
+    assert "at most 16384 bytes" in told.err, told
+    before = cli.json("repo", "get", "ns/app")
+    assert before["description"] == "short" and before["summary"] == "", before
+    assert cli.json("repo", "update", "ns/app", "--description", text)["description"] == text
+    assert cli.json("repo", "create", "ns/other", "--description", text)["description"] == text
+
+
 def test_every_change_is_in_the_audit_log(service, cli):
     cli("namespace", "create", "demo")
     cli("repo", "create", "demo/hello")
