@@ -5,6 +5,34 @@ import { PASSWORD } from "./server.mjs";
 
 export const NAME = "test/golang-test";
 export const AT = "/repositories/test/golang-test/-";
+/** Something of all that Markdown has, wider than a narrow screen. */
+export const DESCRIPTION = `# Which machine am I?
+
+Says on which **architecture** it runs, ~~or~~ *and* nothing else. See [the program](https://example.org/uname) or https://example.org/.
+
+### Use
+
+1. Get it:
+
+   \`\`\`sh
+   docker run --rm --platform linux/arm64 registry.example.org/test/golang-test:main cat /arch # a line that is longer than a phone is wide
+   \`\`\`
+
+2. Read what \`uname -m\` said.
+   - It is one word,
+   - and a line's end.
+
+> Emulated ones say what they are emulated as.
+
+| Platform | Says | Since | Built by | Remark |
+|---|:-:|--:|---|---|
+| linux/amd64 | \`x86_64\` | 1 | native workers | the first of them all |
+| linux/arm64 | \`aarch64\` | 1 | native-workers-and-emulation | |
+
+---
+
+![A screenshot](https://example.org/shot.png) <b>bold</b>
+`;
 const DOCKERFILE = "FROM alpine\nARG SLEEP=0\nRUN sleep $SLEEP && uname -m > /arch\nCMD [\"cat\", \"/arch\"]\n";
 
 export async function signIn(page, url, path = "/", user = "admin", password = PASSWORD) {
@@ -36,6 +64,21 @@ async function signInChecks(page, server) {
   });
 }
 
+/** `place` shows DESCRIPTION, whose first heading is of this level. */
+async function rendered(place, level) {
+  await place.getByRole("heading", { name: "Which machine am I?", level }).waitFor();
+  await place.getByRole("heading", { name: "Use", level: level + 1 }).waitFor();
+  await place.getByRole("table").getByRole("columnheader", { name: "Remark" }).waitFor();
+  await place.getByText("<b>bold</b>").waitFor();
+  for (const [name, address] of [["the program", "https://example.org/uname"], ["A screenshot", "https://example.org/shot.png"]]) {
+    const link = place.getByRole("link", { name });
+    const found = await link.evaluate((a) => [a.href, a.target, ...["noopener", "noreferrer"].map((word) => a.relList.contains(word))]);
+    expectEqual(found, [address, "_blank", true, true], name);
+  }
+  const boxes = place.getByRole("group");
+  expectEqual(await boxes.evaluateAll((all) => all.map((box) => [box.ariaLabel, box.tabIndex])), [["Code", 0], ["Table", 0]], "what scrolls");
+}
+
 async function createRepository(page, server) {
   await step("create repository: Repository Info, with a namespace made on the way", async () => {
     await page.goto(`${server.url}/`);
@@ -51,6 +94,31 @@ async function createRepository(page, server) {
     await page.getByText(`The image's address: ${server.host}/test/golang-test`).waitFor();
     await page.getByRole("radio", { name: "Public" }).check();
     await page.getByLabel("Summary").fill("Says which architecture it runs on");
+  });
+  await step("create repository: a description has at most 16 KiB", async () => {
+    const field = page.getByRole("textbox", { name: "Description" });
+    await page.getByText("Markdown, 0 of 16,384 bytes").waitFor();
+    await field.fill(`${"é".repeat(8192)}x`);
+    await page.getByText("Markdown, 16,385 of 16,384 bytes").waitFor();
+    await button(page, "Next").click();
+    await page.getByText("At most 16,384 bytes.").waitFor();
+    await field.fill("é".repeat(8192));
+    await page.getByText("At most 16,384 bytes.").waitFor({ state: "detached" });
+  });
+  await step("create repository: the description is looked at before it is there, by keyboard", async () => {
+    const field = page.getByRole("textbox", { name: "Description" });
+    const preview = page.getByRole("tabpanel", { name: "Preview" });
+    await field.fill(" ");
+    await page.getByRole("tab", { name: "Write" }).press("ArrowRight");
+    await preview.getByText("There is nothing to preview").waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await field.fill(DESCRIPTION);
+    await page.getByRole("tab", { name: "Write" }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await rendered(preview, 2);
+    expect(page.url().endsWith("?description=preview"), page.url());
+    await page.getByRole("tab", { name: "Preview", selected: true }).press("ArrowRight");
+    expectEqual(await field.inputValue(), DESCRIPTION, "what was written");
     await button(page, "Next").click();
   });
   await step("create repository: a reload keeps what was typed", async () => {
@@ -182,6 +250,27 @@ async function byHand(page, server) {
   });
 }
 
+async function description(page, server) {
+  const region = page.getByRole("region", { name: "Description" });
+  await step("Details: the description is rendered", async () => {
+    await page.goto(`${server.url}${AT}/info`);
+    await rendered(region, 3);
+  });
+  await step("Details: where the script for it does not come, the description is there as it was written", async () => {
+    await page.route("**/assets/render-*.js", (route) => route.abort());
+    await page.reload();
+    await settled(page);
+    expectEqual(await region.locator("p").innerText(), DESCRIPTION, "the text");
+    await page.unroute("**/assets/render-*.js");
+  });
+  await step("Settings: the description is previewed", async () => {
+    await page.goto(`${server.url}${AT}/settings?description=preview`);
+    await rendered(page.getByRole("tabpanel", { name: "Preview" }), 3);
+    await page.getByRole("tab", { name: "Write" }).click();
+    expectEqual(await page.getByRole("textbox", { name: "Description" }).inputValue(), DESCRIPTION, "the field");
+  });
+}
+
 async function versions(page, server) {
   await step("Image Version: another tag for the same image, and its end", async () => {
     await page.goto(`${server.url}${AT}/versions`);
@@ -215,6 +304,7 @@ export async function flow(browser, server) {
   await createRepository(page, server);
   await addRule(page, server);
   await byHand(page, server);
+  await description(page, server);
   await versions(page, server);
   await check("flow: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));
   await settled(page);

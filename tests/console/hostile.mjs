@@ -1,5 +1,5 @@
 // Markup in every field that a user, a push, a log line, a label or another server can fill: it is text, and nothing runs.
-import { settled } from "./browser.mjs";
+import { eachLook, look, settled } from "./browser.mjs";
 import { pathOf } from "./builds.mjs";
 import { check, expect, expectEqual } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -13,6 +13,35 @@ const trap = (where) => `<img src=x onerror="kilnHit('${where}')">${where}'"&amp
 /** The same with the characters that git allows in a name. */
 const REF = "a/<img/src=\"x\"/onerror=\"kilnHit('ref')\">";
 const FILE = "<img src=x onerror=kilnHit('file')>";
+/** What Markdown can do, each on a line of its own, and how it is shown. */
+const TRICKS = {
+  [trap("description")]: trap("description").replace("&amp;", "&"),
+  "[one](javascript:kilnHit('one'))": "[one](javascript:kilnHit('one'))",
+  "[two](JAVA&#115;cript&colon;kilnHit(2))": "[two](JAVAscript:kilnHit(2))",
+  "[three](data:text/html,<script>kilnHit(3)</script>)": "[three](data:text/html,<script>kilnHit(3)</script>)",
+  "<javascript:kilnHit('four')>": "<javascript:kilnHit('four')>",
+  "![five](http://other.example/a.png)": "five",
+  "[![six](//other.example/b.png)](vbscript:kilnHit(6))": "six",
+  "[seven](//other.example/ 'eight')": "seven",
+  "[nine](http://other.example/\" 'x\" onmouseover=\"kilnHit(9)')": "nine",
+  "<iframe src=//other.example></iframe><u>ten</u>": "<iframe src=//other.example></iframe><u>ten</u>",
+  "<style>@import '//other.example';</style>": "<style>@import '//other.example';</style>",
+  "```\" onclick=\"kilnHit(11)\neleven\n```": "eleven",
+};
+/** What is wide, deep, empty or out of order. */
+const SPRAWLING = [
+  "### late\n# early\n#### deep\n##\n###### deepest",
+  `${"> ".repeat(90)}quoted`,
+  `${"- ".repeat(45)}listed`,
+  `${"1. > ".repeat(20)}both`,
+  "w".repeat(400),
+  `- \`${"c".repeat(400)}\` **${"b".repeat(400)}**`,
+  `https://other.example/${"a".repeat(400)}`,
+  `    ${"p".repeat(400)}`,
+  `|${" |".repeat(30)}\n|${"-|".repeat(30)}\n|${"cell |".repeat(30)}`,
+  `|a|${"h".repeat(200)}|\n|-|-|\n|${"d".repeat(200)}|![](http://other.example/c.png)|`,
+  "[](http://other.example)\n\n![]()\n\n-\n\n```\n```",
+].join("\n\n");
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 const DOCKERFILE = `FROM alpine
@@ -26,7 +55,7 @@ const BROKEN = `FROM alpine\nRUN echo ${quoted(trap("said"))} >&2; exit 3\n`;
 
 async function fill(server) {
   await server.api("POST", "namespaces", { name: "hostile" });
-  const texts = { summary: trap("summary"), description: trap("description") };
+  const texts = { summary: trap("summary"), description: Object.keys(TRICKS).join("\n\n") };
   await server.api("POST", "repositories", { namespace: "hostile", name: "app", type: "PUBLIC", ...texts });
   const source = await server.api("PUT", `repositories/${ID}/source`, { provider: "KILN" });
   const rule = { platforms: ["linux/amd64"], buildArgs: [{ name: "HOSTILE", value: trap("argument") }] };
@@ -122,8 +151,9 @@ export async function hostile(browser, server) {
   const PAGES = {
     "/": [REF],
     "/repositories": [trap("summary")],
-    [`${AT}/info`]: [trap("summary"), trap("description")],
+    [`${AT}/info`]: [trap("summary"), ...Object.values(TRICKS)],
     [`${AT}/settings`]: [],
+    [`${AT}/settings?description=preview`]: Object.values(TRICKS),
     [`${AT}/build`]: [REF],
     [`${AT}/build/rules/new`]: [],
     [pathOf(NAME, second, "?view=log")]: [trap("line"), FILE],
@@ -146,10 +176,30 @@ export async function hostile(browser, server) {
     await check(`hostile: ${path.slice(0, 80)}`, async () => {
       await page.goto(server.url + path);
       await settled(page);
-      for (const text of texts) await page.getByText(text).first().waitFor();
+      for (const text of texts) await page.getByText(text).filter({ visible: true }).first().waitFor();
       await clean(page);
     });
   }
+  await check("hostile: a picture in a description is a link, and what else of it leads elsewhere is known", async () => {
+    await page.goto(`${server.url}${AT}/info`);
+    const description = page.getByRole("region", { name: "Description" });
+    await description.getByRole("link", { name: "five" }).waitFor();
+    const links = await description.getByRole("link").evaluateAll((all) => all.map((a) => [a.innerText, a.getAttribute("href"), a.rel]));
+    const rel = "noopener noreferrer nofollow";
+    expectEqual(links, [["five", "http://other.example/a.png", rel], ["nine", "http://other.example/%22", rel]], "links");
+    expectEqual(await description.locator("img, style, script").count(), 0, "what fetches");
+    await clean(page);
+  });
+  await server.api("POST", "repositories", { namespace: "hostile", name: "wide", description: SPRAWLING });
+  await eachLook([["en", 320], ["zh", 1280]], async ({ theme, language, width }) => {
+    const wide = await browser.page({ theme, language, width, state: await page.context().storageState() });
+    await check(`hostile: a description that sprawls ${width} ${theme}`, async () => {
+      await wide.goto(`${server.url}/repositories/hostile/wide/-/info`);
+      await wide.getByRole("heading", { name: "deepest", level: 5 }).waitFor();
+      await look(browser, wide, `description-${width}-${theme}-${language}`);
+    });
+    await wide.context().close();
+  });
   await check("hostile: what is searched for", async () => {
     await page.keyboard.press("/");
     await page.getByRole("combobox", { name: "Search repositories and pages" }).fill(trap("search"));

@@ -1,7 +1,7 @@
 // Every page in both themes and languages, narrow and wide: axe-core, nothing wider than the screen, no error, a screenshot.
 import { check, expectEqual } from "./check.mjs";
 import { eachLook, look, lookAtPages, LOOKS, settled, WIDEST } from "./browser.mjs";
-import { AT, signIn } from "./flow.mjs";
+import { AT, DESCRIPTION, signIn } from "./flow.mjs";
 
 const PAGES = {
   home: "/",
@@ -10,6 +10,7 @@ const PAGES = {
   "repositories-empty": "/repositories?q=nothing-has-this-name",
   create: "/repositories/new",
   "create-source": "/repositories/new?step=2",
+  "create-preview": "/repositories/new?description=preview",
   details: `${AT}/info`,
   build: `${AT}/build`,
   "rule-1": `${AT}/build/rules/new`,
@@ -18,6 +19,7 @@ const PAGES = {
   versions: `${AT}/versions?tag=main`,
   triggers: `${AT}/triggers`,
   settings: `${AT}/settings`,
+  "settings-preview": `${AT}/settings?description=preview`,
   namespaces: "/namespaces",
   compare: `${AT}/compare/main...main`,
   builds: "/builds",
@@ -34,7 +36,7 @@ const PAGES = {
   "not-found-near": "/repositories/tset/golang-tset/-/info",
 };
 // What the second step of the wizard finds from the first.
-const DRAFT = { namespace: "test", name: "next", provider: "GITHUB", credential: "password" };
+const DRAFT = { namespace: "test", name: "next", description: DESCRIPTION, provider: "GITHUB", credential: "password" };
 
 /** What opens over a page: search, keys, the navigation of narrow screens. */
 async function overlays(browser, server, state, theme) {

@@ -4,6 +4,7 @@ import { Button, Form, Input, Radio, Select, Switch } from "antd";
 import { useState } from "react";
 import { Link } from "react-router";
 import { serverUrl } from "../../api";
+import { DescriptionField } from "../../markdown/field";
 import { useNamespaces } from "../../queries";
 import { may } from "../../roles";
 import { useMe } from "../../session";
@@ -112,9 +113,7 @@ export function InfoStep({ draft, change, next }: StepProps) {
         <Form.Item name="summary" label={t("create.summary")} rules={[needed]}>
           <Input maxLength={100} showCount />
         </Form.Item>
-        <Form.Item name="description" label={t("create.description")} extra={t("create.descriptionText")}>
-          <Input.TextArea rows={4} maxLength={16384} />
-        </Form.Item>
+        <DescriptionField level={1} />
         <div className="form-buttons">
           <Button type="primary" htmlType="submit">
             {t("create.next")}

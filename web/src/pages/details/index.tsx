@@ -6,6 +6,7 @@ import en from "../../i18n/details.en.json";
 import { useDomain } from "../../i18n/domain";
 import { textOf } from "../../i18n/text";
 import zh from "../../i18n/details.zh.json";
+import { Markdown } from "../../markdown/shown";
 import { useBinding, useBuilds, useSource, useTags } from "../../queries";
 import { Platforms, Ref, RepositoryType, useBuildSentence } from "../../ui/domain";
 import { Facts, Page, Section } from "../../ui/page";
@@ -51,7 +52,15 @@ function Overview({ repository }: { repository: Repository }) {
   return (
     <Section title={t("details.overview")}>
       <Facts items={facts} />
-      {repository.description ? <pre className="description">{repository.description}</pre> : null}
+    </Section>
+  );
+}
+
+function Description({ text }: { text: string }) {
+  const t = useText();
+  return (
+    <Section title={t("details.description")}>
+      <Markdown text={text} level={2} />
     </Section>
   );
 }
@@ -150,6 +159,7 @@ export default function Details() {
   return (
     <Page title={repository.fullName} crumbs={crumbs.slice(0, 1)} lead={repository.summary || undefined}>
       <Overview repository={repository} />
+      {repository.description.trim() ? <Description text={repository.description} /> : null}
       <Get repository={repository} />
       {repository.canBuild ? <Builds name={repository.fullName} /> : null}
     </Page>

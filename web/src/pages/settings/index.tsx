@@ -3,6 +3,7 @@ import { Button, Checkbox, Form, Input, Radio, Select, Switch } from "antd";
 import { useNavigate } from "react-router";
 import { api, type Binding, type BindingRequest, path, type Repository, type RepositoryChange } from "../../api";
 import { useDomain } from "../../i18n/domain";
+import { DescriptionField } from "../../markdown/field";
 import { useBinding, useChange, useSources } from "../../queries";
 import { NeedsRole } from "../../ui/roles";
 import { announce } from "../../ui/announce";
@@ -47,9 +48,7 @@ function Info({ repository }: { repository: Repository }) {
         <Form.Item name="summary" label={t("settings.summary")}>
           <Input maxLength={100} showCount />
         </Form.Item>
-        <Form.Item name="description" label={t("settings.description")}>
-          <Input.TextArea rows={4} maxLength={16384} />
-        </Form.Item>
+        <DescriptionField level={2} />
         {save.error ? <ProblemAlert error={save.error} /> : null}
         <Button type="primary" htmlType="submit" loading={save.isPending}>
           {t("settings.save")}
