@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin, type Rollup } from "vite";
+import { antdStatic } from "./scripts/antd-static";
 import { pagePatterns } from "./src/pages/addresses";
 
 // What the page of each folder is made of beyond the first script.
@@ -72,7 +73,7 @@ const server = process.env.KILN_SERVER ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   base: "./",
-  plugins: [react(), bootScript(), placeholders()],
+  plugins: [antdStatic(), react(), bootScript(), placeholders()],
   server: { proxy: { "/api": server, "/v2": server } },
   build: {
     target: "es2022",

@@ -46,7 +46,7 @@ async function ahead(page, server) {
     const asked = [];
     const note = (request) => asked.push(request.url().split("/api/v1/")[1]);
     page.on("request", note);
-    for (const path of ["/", "/repositories", `/repositories/${NAME}/-/build`, `/repositories/${NAME}/-/info`]) {
+    for (const path of ["/", "/repositories", `/repositories/${NAME}/-/build`, `/repositories/${NAME}/-/versions`]) {
       asked.length = 0;
       await page.goto(server.url + path);
       await settled(page);

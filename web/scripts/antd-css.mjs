@@ -1,8 +1,9 @@
-// Writes src/antd.css: the styles of the parts of Ant Design that src/ imports, so that no browser has to work them out.
-// The theme's values are custom properties, which Ant Design sets when the page runs; the styles are the same for all themes.
+// Writes src/antd/antd.css: the styles of the parts of Ant Design that src/ imports, and the themes' values as custom properties, so that
+// no browser has to work them out. src/antd/tokens.json has the values for those parts that reckon with them.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { antdTheme } from "./theme.mjs";
 
 const require = createRequire(import.meta.url);
 const { createElement: h, Fragment } = require("react");
@@ -49,11 +50,44 @@ function imported() {
   return [...names].sort();
 }
 
-const cache = createCache();
 const parts = imported().map((name) => h(Fragment, { key: name }, ...[RENDER[name]?.(antd[name]) ?? h(antd[name])].flat()));
-// As src/theme.ts has it: no class with a hash.
-const theme = { hashed: false, cssVar: { key: "kiln" } };
-renderToString(h(StyleProvider, { cache }, h(antd.ConfigProvider, { theme }, ...parts)));
-const css = extractStyle(cache, { plain: true, types: "style" });
-// The last rule tells a server's page which styles it holds.
-writeFileSync(`${src}antd.css`, css.replace(/\.data-ant-cssinjs-cache-path\{[^}]*\}/, ""));
+
+function extract(theme, types) {
+  const cache = createCache();
+  renderToString(h(StyleProvider, { cache }, h(antd.ConfigProvider, { theme }, ...parts)));
+  // The last rule tells a server's page which styles it holds.
+  return extractStyle(cache, { plain: true, types }).replace(/\.data-ant-cssinjs-cache-path\{[^}]*\}/, "");
+}
+
+/** The custom properties of a theme: each part has names of its own, so that all can stand at the root. */
+function properties(theme) {
+  const rules = extract(theme, ["token", "cssVar"]).matchAll(/\{([^}]*)\}/g);
+  return new Map([...rules].flatMap(([, body]) => [...body.matchAll(/(--[\w-]+):([^;]*)/g)].map(([, name, value]) => [name, value])));
+}
+
+/** What `these` has that differs from `those`. */
+const different = (these, those) => new Map([...these].filter(([name, value]) => those.get(name) !== value));
+
+const styles = extract(antdTheme(), "style");
+const light = properties(antdTheme());
+const dark = properties(antdTheme({ dark: true }));
+const still = properties(antdTheme({ motion: false }));
+const own = readdirSync(src, { recursive: true }).filter((name) => /\.(css|tsx?)$/.test(name) && !name.startsWith("antd"));
+const texts = [styles, ...own.map((name) => readFileSync(src + name, "utf8")), ...light.values(), ...dark.values()].join("\n");
+const used = new Set([...texts.matchAll(/var\((--ant-[\w-]+)/g)].map(([, name]) => name));
+const body = (map) => [...map].flatMap(([name, value]) => (used.has(name) ? `${name}:${value};` : [])).join("");
+const rules = [
+  `:root{${body(light)}}`,
+  `:root[data-theme="dark"]{${body(different(dark, light))}}`,
+  `@media (prefers-reduced-motion:reduce){:root{${body(different(still, light))}}}`,
+];
+writeFileSync(`${src}antd/antd.css`, rules.join("") + styles);
+
+const tokens = (theme) => new Map(Object.entries(antd.theme.getDesignToken(theme)));
+const lightTokens = tokens(antdTheme());
+const made = {
+  light: lightTokens,
+  dark: different(tokens(antdTheme({ dark: true })), lightTokens),
+  still: different(tokens(antdTheme({ motion: false })), lightTokens),
+};
+writeFileSync(`${src}antd/tokens.json`, JSON.stringify(Object.fromEntries(Object.entries(made).map(([name, map]) => [name, Object.fromEntries(map)]))));

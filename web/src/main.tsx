@@ -1,30 +1,26 @@
-import "./antd.css";
+import "./antd/antd.css";
 import "./app.css";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { App, ConfigProvider } from "antd";
-import enUS from "antd/locale/en_US";
-import zhCN from "antd/locale/zh_CN";
+import enUS from "antd/es/locale/en_US";
+import zhCN from "antd/es/locale/zh_CN";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
 import { client } from "./client";
 import { nonce } from "./nonce";
-import { useDark, useMotion, usePrefs } from "./prefs";
+import { usePrefs } from "./prefs";
 import { makeRouter } from "./routes";
 import { askSession, watchSession } from "./session";
-import { antdTheme } from "./theme";
 
 type Router = ReturnType<typeof makeRouter>;
 
 function Console({ router }: { router: Router }) {
   const { language } = usePrefs();
-  const dark = useDark();
-  const motion = useMotion();
   return (
     <ConfigProvider
       csp={{ nonce }}
       locale={language === "zh" ? zhCN : enUS}
-      theme={antdTheme(dark, motion)}
       button={{ autoInsertSpace: false }}
     >
       <App component={false}>

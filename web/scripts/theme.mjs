@@ -1,5 +1,7 @@
 // Ant Design's tokens for both themes; src/app.css has the same colours as custom properties.
-import { type ThemeConfig, theme } from "antd";
+import { createRequire } from "node:module";
+
+const { theme } = createRequire(import.meta.url)("antd");
 
 const SHARED = {
   borderRadius: 6,
@@ -8,7 +10,7 @@ const SHARED = {
   controlHeight: 34,
 };
 
-const LIGHT: ThemeConfig["token"] = {
+const LIGHT = {
   ...SHARED,
   colorPrimary: "#1d4ed8",
   colorLink: "#1d4ed8",
@@ -34,7 +36,7 @@ const LIGHT: ThemeConfig["token"] = {
   colorBgLayout: "#f5f6f8",
 };
 
-const DARK: ThemeConfig["token"] = {
+const DARK = {
   ...SHARED,
   colorPrimary: "#3b6ff5",
   colorLink: "#8fb1ff",
@@ -65,14 +67,12 @@ const DARK_SLIDER = { handleColor: "#8fb1ff", trackBg: "#8fb1ff", railBg: "#6973
 const LIGHT_TABS = { itemSelectedColor: "#1d4ed8", itemHoverColor: "#1d4ed8", inkBarColor: "#1d4ed8" };
 const DARK_TABS = { itemSelectedColor: "#8fb1ff", itemHoverColor: "#8fb1ff", inkBarColor: "#8fb1ff" };
 
-export function antdTheme(dark: boolean, motion: boolean): ThemeConfig {
+export function antdTheme({ dark = false, motion = true } = {}) {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: { ...(dark ? DARK : LIGHT), motion },
     components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER, Tabs: dark ? DARK_TABS : LIGHT_TABS },
     cssVar: { key: "kiln" },
     hashed: false,
-    // The styles are src/antd.css, which scripts/antd-css.mjs makes.
-    zeroRuntime: true,
   };
 }
