@@ -9,18 +9,23 @@ static const char *const members[] = {
 	"timeLimitSeconds", "emulation", "enabled",   NULL
 };
 
+static struct err *get_rule(struct api_call *c, const struct catalog_image_repository *repo,
+			    struct str id, struct pipeline_rule *r)
+{
+	bool found;
+	TRY(pipeline_rule_get(c->api->o.db, c->arena, id, &found, r));
+	if (!found || strcmp(r->repository_id, repo->id) != 0)
+		return err_coded(ERR_NOT_FOUND, "NOT_FOUND", NULL,
+				 "there is no build rule " STR_FMT, STR_ARG(str_first(id, 100)));
+	return NULL;
+}
+
 /* The rule of the path, which must be of the repository of the path. */
 static struct err *find_rule(struct api_call *c, enum auth_role least,
 			     struct catalog_image_repository *repo, struct pipeline_rule *r)
 {
-	bool found;
 	TRY(api_need_repository(c, c->params[0], least, repo));
-	TRY(pipeline_rule_get(c->api->o.db, c->arena, c->params[1], &found, r));
-	if (!found || strcmp(r->repository_id, repo->id) != 0)
-		return err_coded(ERR_NOT_FOUND, "NOT_FOUND", NULL,
-				 "there is no build rule " STR_FMT,
-				 STR_ARG(str_first(c->params[1], 100)));
-	return NULL;
+	return get_rule(c, repo, c->params[1], r);
 }
 
 static struct err *list(struct api_call *c, struct http_reply **out)
@@ -97,6 +102,16 @@ static struct err *delete_rule(struct api_call *c, struct http_reply **out)
 
 /* ---- preview ---- */
 
+static json_t *conflicts_json(const struct pipeline_preview *v)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < v->n_conflicts; i++)
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "tag", v->conflicts[i].tag,
+						      "ruleId", v->conflicts[i].rule->id, "pattern",
+						      v->conflicts[i].rule->pattern));
+	return list;
+}
+
 static json_t *preview_json(const struct pipeline_preview *v)
 {
 	json_t *j = json_object(), *groups = json_object(), *tags = json_array();
@@ -112,6 +127,7 @@ static json_t *preview_json(const struct pipeline_preview *v)
 	json_object_set_new(j, "matches", json_boolean(v->match.matches));
 	json_object_set_new(j, "groups", groups);
 	json_object_set_new(j, "tags", tags);
+	json_object_set_new(j, "conflicts", v->compared ? conflicts_json(v) : json_null());
 	json_object_set_new(j, "code", api_str(v->match.code));
 	json_object_set_new(j, "problem", api_str(v->match.problem));
 	json_object_set_new(j, "remedy", api_str(v->match.remedy));
@@ -141,28 +157,46 @@ static struct err *read_refs(struct api_call *c, const char ***refs, size_t *n)
 	return NULL;
 }
 
+/* The rule that is given, the stored one that is named, or what it would be with the change that is
+ * given; NULL for neither. */
+static struct err *read_rule(struct api_call *c, const struct catalog_image_repository *repo,
+			     struct pipeline_rule *r, const struct pipeline_rule **out)
+{
+	json_t *given = NULL;
+	struct str id = STR("");
+	bool named = false;
+	TRY(api_body_err(json_get_obj(c->body, "rule", &given)));
+	TRY(api_body_str(c, "ruleId", 100, false, &named, &id));
+	*out = given || named ? r : NULL;
+	if (named)
+		TRY(get_rule(c, repo, id, r));
+	if (!given)
+		return NULL;
+	TRY(api_only(given, members));
+	TRY(api_rule_read(c->arena, given, !named, r));
+	r->repository_id = repo->id;
+	return NULL;
+}
+
 static struct err *preview(struct api_call *c, struct http_reply **out)
 {
-	static const char *const known[] = { "refs", "rule", NULL };
+	static const char *const known[] = { "refs", "rule", "ruleId", "conflictsOnly", NULL };
 	struct catalog_image_repository repo;
-	struct pipeline_rule r, *rule = NULL;
+	struct pipeline_preview_query q = { .conflicts_only = false };
+	struct pipeline_rule r;
 	struct pipeline_preview *found;
 	const char **refs;
-	json_t *given = NULL, *items = json_array();
-	size_t n_refs, n;
+	json_t *items = json_array();
+	size_t n;
 	own_json dropped = items;
 	TRY(api_need_repository(c, c->params[0], AUTH_VIEW, &repo));
+	q.repository_id = str_of(repo.id);
 	TRY(api_body_only(c, known));
-	TRY(read_refs(c, &refs, &n_refs));
-	TRY(api_body_err(json_get_obj(c->body, "rule", &given)));
-	if (given) {
-		TRY(api_only(given, members));
-		TRY(api_rule_read(c->arena, given, true, &r));
-		r.repository_id = repo.id;
-		rule = &r;
-	}
-	TRY(pipeline_preview(c->api->o.pipeline, c->arena, str_of(repo.id), rule, rule ? 1 : 0,
-			     refs, n_refs, &found, &n));
+	TRY(read_refs(c, &refs, &q.n_refs));
+	q.refs = refs;
+	TRY(read_rule(c, &repo, &r, &q.rule));
+	TRY(api_body_bool(c, "conflictsOnly", NULL, &q.conflicts_only));
+	TRY(pipeline_preview(c->api->o.pipeline, c->arena, &q, &found, &n));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(items, preview_json(&found[i]));
 	*out = api_page(json_incref(items), NULL);

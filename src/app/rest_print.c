@@ -107,11 +107,23 @@ static char *error_cell(json_t *v)
 	return printable(whole);
 }
 
-/* An error is a sentence; all else is its members. */
+/* Another rule that writes a tag of a preview; NULL for all else. */
+static char *conflict_cell(json_t *v)
+{
+	const char *tag = json_string_value(json_object_get(v, "tag"));
+	const char *rule = json_string_value(json_object_get(v, "ruleId"));
+	own_mem char *text = tag && rule ? mem_printf("%s:%s", tag, rule) : NULL;
+	return text ? printable(text) : NULL;
+}
+
+/* An error is a sentence, a conflict a pair; all else is its members. */
 static char *object_cell(json_t *v)
 {
 	if (is_error(v))
 		return error_cell(v);
+	char *conflict = conflict_cell(v);
+	if (conflict)
+		return conflict;
 	struct buf b;
 	buf_init(&b, 1 << 16);
 	const char *key;
@@ -263,6 +275,16 @@ static void print_more(const struct invocation *in, json_t *page)
 			(long long)json_integer_value(total), shown);
 }
 
+static void warn_of_conflicts(json_t *items)
+{
+	json_t *item;
+	size_t i, n = 0;
+	json_array_foreach(items, i, item) n += json_array_size(json_object_get(item, "conflicts"));
+	if (n)
+		fprintf(stderr, "warning: several rules write one tag from one push; the build that"
+				" ends last keeps it. See CONFLICTS for TAG:RULE\n");
+}
+
 void rest_print(const struct invocation *in, json_t *j, const char *columns)
 {
 	json_t *items = json_object_get(j, "items");
@@ -272,6 +294,7 @@ void rest_print(const struct invocation *in, json_t *j, const char *columns)
 		print_table(items, columns);
 		fflush(stdout);
 		print_more(in, j);
+		warn_of_conflicts(items);
 	} else {
 		print_members(j, 0);
 	}

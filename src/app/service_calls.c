@@ -109,7 +109,12 @@ static const struct rest_field rule_fields[] = {
 	{ "enabled", "enabled", REST_YESNO },
 	F_END,
 };
-static const struct rest_field preview_fields[] = { { "ref", "refs", REST_WORDS }, F_END };
+static const struct rest_field preview_fields[] = {
+	{ "ref", "refs", REST_WORDS },
+	{ "rule", "ruleId", REST_TEXT },
+	{ "conflicts", "conflictsOnly", REST_TRUE },
+	F_END,
+};
 
 static const struct rest_field builds_list_fields[] = {
 	{ "repo", "repository", REST_QUERY },
@@ -196,7 +201,7 @@ static const struct rest_field audit_fields[] = {
 	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED"
 #define PREVIEW_COLUMNS                                                      \
 	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
-	"tags TAGS,problem PROBLEM"
+	"tags TAGS,conflicts CONFLICTS,problem PROBLEM"
 #define BUILD_COLUMNS \
 	"id ID,repository REPOSITORY,status STATUS,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
 #define STEP_COLUMNS \

@@ -158,7 +158,10 @@ static const struct option rule_options[] = {
 	O_COMMON
 };
 static const struct option preview_options[] = {
-	{ "ref", 0, "REF", "this ref (default: all of the source)", NULL, true }, O_COMMON
+	{ "ref", 0, "REF", "this ref (default: all of the source)", NULL, true },
+	{ "rule", 0, "RULE", "this rule only", NULL, false },
+	{ "conflicts", 0, NULL, "only tags that another rule writes too", NULL, false },
+	O_COMMON
 };
 
 /* ---- builds ---- */

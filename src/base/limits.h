@@ -98,6 +98,7 @@
 #define LIMIT_RULE_ARG_BYTES     4096 /* the value of a build argument */
 #define LIMIT_PREVIEW_REFS       100000
 #define LIMIT_PREVIEW_ENTRIES    20000 /* refs times rules */
+#define LIMIT_PREVIEW_CONFLICTS  10    /* of one ref and rule */
 #define LIMIT_PREVIEW_MS         5000
 
 #endif

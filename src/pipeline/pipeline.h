@@ -134,17 +134,30 @@ struct err *pipeline_binding_remove(struct pipeline *p, struct str repository_id
 
 /* ---- preview ---- */
 
+struct pipeline_conflict {
+	const struct pipeline_rule *rule; /* enabled; writes the tag from the same push */
+	const char *tag;
+};
 struct pipeline_preview {
 	const char *ref, *commit;
 	const struct pipeline_rule *rule;
 	struct pipeline_match match; /* with TAG_IMMUTABLE where the repository refuses it */
+	struct pipeline_conflict *conflicts; /* the first LIMIT_PREVIEW_CONFLICTS */
+	size_t n_conflicts;
+	bool compared; /* false: a given rule, and too much to look for conflicts */
 };
-/* For each ref and each rule an entry; `rules` NULL: those of the repository; `refs` NULL: all of
- * its source, as last seen. A ref of `refs` that the source does not have gets the commit of zeros.
- */
-struct err *pipeline_preview(struct pipeline *p, struct arena *a, struct str repository_id,
-			     const struct pipeline_rule *rules, size_t n_rules,
-			     const char *const *refs, size_t n_refs, struct pipeline_preview **out,
+struct pipeline_preview_query {
+	struct str repository_id;
+	/* NULL: each of the repository. One with the id of such a rule is that rule, changed. */
+	const struct pipeline_rule *rule;
+	const char *const *refs; /* NULL: all of the source, as last seen */
+	size_t n_refs;
+	bool conflicts_only; /* entries without conflicts are left out */
+};
+/* For each ref and each rule an entry. A ref of the query that the source does not have gets the
+ * commit of zeros. ERR_LIMIT code PREVIEW_LARGE. */
+struct err *pipeline_preview(struct pipeline *p, struct arena *a,
+			     const struct pipeline_preview_query *q, struct pipeline_preview **out,
 			     size_t *n_out);
 
 /* ---- builds (record.c) ---- */

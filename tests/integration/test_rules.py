@@ -49,8 +49,8 @@ class Repository:
     def delete(self, rule):
         assert self.ask("DELETE", f"/rules/{rule['id']}").status == 204
 
-    def preview(self, *refs, rule=None):
-        body = {**({"refs": list(refs)} if refs else {}), **({"rule": rule} if rule else {})}
+    def preview(self, *refs, rule=None, **more):
+        body = {**({"refs": list(refs)} if refs else {}), **({"rule": rule} if rule else {}), **more}
         return self.service.ok("POST", f"{self.path}/rules:preview", body)["items"]
 
     def commit(self, **files):
@@ -203,6 +203,70 @@ def test_all_refs_are_previewed_as_a_push_of_them_builds(repo, cli):  # noqa: F8
     assert [(v["ref"], v["matches"]) for v in found] == [(ref, "release-" in ref) for ref in refs]
 
 
+def conflicts(found):
+    """{(ref, rule): {(tag, the other rule)}} of what has any."""
+    return {(v["ref"], v["ruleId"]): {(c["tag"], c["ruleId"]) for c in v["conflicts"]} for v in found if v["conflicts"]}
+
+
+def test_tags_that_two_rules_write_from_one_push_are_told(repo, cli):  # noqa: F811
+    main = repo.rule("main", ["latest", COMMIT])
+    any_ = repo.rule("m.*", ["x", "latest"])
+    minute = repo.rule("(?<n>.*)", ["${n:slug}-" + MINUTE])
+    same_minute = repo.rule(".*", ["${branch:slug}-" + MINUTE])
+    off = repo.rule(".*", ["latest"], enabled=False)
+    git_tag = repo.rule(".*", ["latest"], **TAG)
+    repo.commit()
+    repo.tree("branch", "mine")
+    repo.tree("tag", "main")
+    repo.tree.push("--all")
+    repo.tree.push("--tags")
+    at = lambda v: next(t for t in v["tags"] if t.startswith(v["ref"].split("/")[-1] + "-"))
+    found = repo.preview()
+    by = {(v["ref"], v["ruleId"]): v for v in found}
+    heads = {name: f"refs/heads/{name}" for name in ("main", "mine")}
+    want = {(heads["main"], main["id"]): {("latest", any_["id"])}, (heads["main"], any_["id"]): {("latest", main["id"])},
+            # what is switched off is no other rule; it would have others
+            (heads["main"], off["id"]): {("latest", main["id"]), ("latest", any_["id"])}, (heads["mine"], off["id"]): {("latest", any_["id"])}}
+    for ref in heads.values():  # in the same minute, whenever it is
+        want[ref, minute["id"]] = {(at(by[ref, minute["id"]]), same_minute["id"])}
+        want[ref, same_minute["id"]] = {(at(by[ref, same_minute["id"]]), minute["id"])}
+    assert conflicts(found) == want
+    assert by["refs/tags/main", git_tag["id"]]["matches"] and by[heads["main"], main["id"]]["conflicts"] == [
+        {"tag": "latest", "ruleId": any_["id"], "pattern": "m.*"}]
+    assert all(isinstance(v["conflicts"], list) for v in found)
+    # only these
+    (v,) = repo.preview("main", ruleId=main["id"], conflictsOnly=True)
+    assert (v["ref"], v["ruleId"], v["tags"][0]) == (heads["main"], main["id"], "latest")
+    assert repo.preview("refs/tags/main", conflictsOnly=True) == []
+    assert {(v["ref"], v["ruleId"]) for v in repo.preview(conflictsOnly=True)} == set(want)
+    # a new rule, a change of one, and a change that ends it
+    assert conflicts(repo.preview(heads["main"], rule=body("main", ["x"]))) == {(heads["main"], None): {("x", any_["id"])}}
+    assert conflicts(repo.preview(rule=body("main", ["y"]))) == {}
+    change = lambda **changed: conflicts(repo.preview(heads["main"], ruleId=main["id"], rule=changed))
+    assert change(imageTags=["x", "z"]) == {(heads["main"], main["id"]): {("x", any_["id"])}}
+    assert change(priority=1) == {(heads["main"], main["id"]): {("latest", any_["id"])}}
+    assert change(imageTags=["z"]) == change(pattern="mine", imageTags=["y"]) == {}
+    # by the command line
+    shown = cli("rule", "preview", repo.full, "--ref", heads["main"], "--rule", main["id"])
+    assert f"latest:{any_['id']}" in shown.out and "warning: several rules write one tag from one push" in shown.err, shown
+    assert cli.json("rule", "preview", repo.full, "--conflicts", "--ref", heads["main"])["items"] == repo.preview(heads["main"], conflictsOnly=True)
+    repo.delete(any_)
+    shown = cli("rule", "preview", repo.full, "--ref", heads["main"], "--rule", main["id"])
+    assert not shown.err and "latest" in shown.out, shown
+
+
+def test_conflicts_have_an_end(repo):
+    """Ten of one ref are told; where a rule that is not stored meets too much, none are looked for, and that is said."""
+    for _ in range(30):
+        repo.rule(".*", ["a", "b"])
+    (v,) = repo.preview("refs/heads/x", rule=body(".*", ["b", "a"]))
+    assert len(v["conflicts"]) == 10
+    found = repo.preview(*(f"refs/heads/x-{n}" for n in range(1000)), rule=body(".*", ["b"]))
+    looked = [v["conflicts"] is not None for v in found]
+    assert looked[0] and not looked[-1] and looked == sorted(looked, reverse=True) and all(v["tags"] == ["b"] for v in found)
+    assert sum(looked) <= 20000 // 30
+
+
 def test_a_short_name_is_what_the_source_has_under_it(repo):
     repo.commit()
     repo.tree("branch", "both")
@@ -220,12 +284,18 @@ def test_a_short_name_is_what_the_source_has_under_it(repo):
 def test_previews_that_are_refused(repo, cli):  # noqa: F811
     for sent, status, code in [({"refs": "main"}, 400, "BODY"), ({"refs": [1]}, 400, "BODY"), ({"refs": [""]}, 400, "BODY"),
                                ({"refs": ["x" * 1025]}, 400, "BODY"), ({"refs": ["x"] * 1001}, 413, "BODY"),
-                               ({"ref": "main"}, 400, "BODY"), ({"rule": "x"}, 400, "BODY"),
+                               ({"ref": "main"}, 400, "BODY"), ({"rule": "x"}, 400, "BODY"), ({"ruleId": 1}, 400, "BODY"),
+                               ({"conflictsOnly": 1}, 400, "BODY"),
                                ({"rule": body("(")}, 400, "RULE_REGEX"), ({"rule": body(tags=["a b"])}, 400, "TAG_CHAR")]:
         r = repo.ask("POST", "/rules:preview", sent)
         assert (r.status, r.json["code"]) == (status, code) and r.json["remedy"], r.body
     refused = cli("rule", "preview", "no/where", code=1)
     assert "no/where" in refused.err, refused
+    # a rule of another repository is none of this one
+    repo.service.repository(f"{repo.namespace}/other")
+    foreign = repo.service.rule(f"{repo.namespace}/other", "main", ["latest"])
+    r = repo.ask("POST", "/rules:preview", {"ruleId": foreign["id"]})
+    assert (r.status, r.json["code"]) == (404, "NOT_FOUND") and foreign["id"] in r.json["detail"], r.body
 
 
 def test_a_hundred_rules_and_no_more(repo, cli):  # noqa: F811
