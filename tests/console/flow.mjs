@@ -216,6 +216,34 @@ async function byHand(page, server) {
     await button(page, "Confirm").click();
     await page.getByRole("table", { name: "Build Rules" }).getByText("regex").waitFor();
   });
+  await step("a tag that another rule writes too is warned of, in the preview and beside both rules, until one is off", async () => {
+    await page.goto(`${server.url}${AT}/build/rules/new`);
+    const preview = page.getByRole("complementary", { name: "Preview" });
+    await page.getByRole("combobox", { name: "Branch/Tag" }).fill("mai.*");
+    await button(page, "Use it as one").click();
+    await preview.getByText("latest", { exact: true }).first().waitFor();
+    expectEqual(await preview.getByText("Another rule writes the same tag").count(), 0, "warnings of a tag of its own");
+    await button(page, "Next").click();
+    await page.getByLabel("Image Version", { exact: true }).fill("main");
+    await page.getByLabel("Commit ID").check();
+    await page.getByRole("slider", { name: "Length of the commit ID" }).press("End");
+    await preview.getByText(/^main-[0-9a-f]{40}$/).first().waitFor();
+    await page.getByRole("checkbox", { name: "Commit ID" }).uncheck();
+    await preview.getByText("Another rule writes the same tag").waitFor();
+    await preview.getByText("main → main: rule main").waitFor();
+    await button(page, "Next").click();
+    await button(page, "Confirm").click();
+    const rules = page.getByRole("table", { name: "Build Rules" });
+    const flag = (rule) => rules.getByText(`A push of main writes the tag main by rule ${rule} too`);
+    await flag("main").waitFor();
+    await flag("mai.*").waitFor();
+    await page.getByRole("switch", { name: "Rule mai.* is on" }).click();
+    await flag("main").waitFor({ state: "detached" });
+    await flag("mai.*").waitFor({ state: "detached" });
+    await rules.getByRole("button", { name: "Delete rule mai.*" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await button(page, "Delete rule mai.*").waitFor({ state: "detached" });
+  });
   await step("preview: a fault of the expression is shown at its place", async () => {
     await page.goto(`${server.url}${AT}/build/rules/new`);
     await page.getByRole("radio", { name: "Regular expression" }).check();

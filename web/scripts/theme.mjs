@@ -60,9 +60,6 @@ const DARK = {
   colorBgElevated: "#1e222b",
 };
 
-const LIGHT_SLIDER = { handleColor: "#1d4ed8", trackBg: "#1d4ed8", railBg: "#8b94a3" };
-const DARK_SLIDER = { handleColor: "#8fb1ff", trackBg: "#8fb1ff", railBg: "#697386" };
-
 // The one that is open, in a colour that text may have.
 const LIGHT_TABS = { itemSelectedColor: "#1d4ed8", itemHoverColor: "#1d4ed8", inkBarColor: "#1d4ed8" };
 const DARK_TABS = { itemSelectedColor: "#8fb1ff", itemHoverColor: "#8fb1ff", inkBarColor: "#8fb1ff" };
@@ -71,7 +68,7 @@ export function antdTheme({ dark = false, motion = true } = {}) {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: { ...(dark ? DARK : LIGHT), motion },
-    components: { Slider: dark ? DARK_SLIDER : LIGHT_SLIDER, Tabs: dark ? DARK_TABS : LIGHT_TABS },
+    components: { Tabs: dark ? DARK_TABS : LIGHT_TABS },
     cssVar: { key: "kiln" },
     hashed: false,
   };

@@ -1,14 +1,15 @@
 // The table Build Rules.
-import { BranchesOutlined, InfoCircleOutlined, PlusOutlined, TagOutlined } from "@ant-design/icons";
+import { BranchesOutlined, InfoCircleOutlined, PlusOutlined, TagOutlined, WarningOutlined } from "@ant-design/icons";
+import { useQuery } from "@tanstack/react-query";
 import { Button, Switch } from "antd";
 import { Link, useNavigate } from "react-router";
-import { api, path, type Repository, type Rule } from "../../api";
+import { api, path, type Preview, type PreviewPage, type Repository, type Rule } from "../../api";
 import { useChange, useRules } from "../../queries";
 import { may } from "../../roles";
 import { useShortcut } from "../../shell/shortcuts";
 import { useConfirm } from "../../ui/confirm";
 import { useParam } from "../../ui/cursor";
-import { Platforms } from "../../ui/domain";
+import { Platforms, shortRef } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Nothing, ProblemAlert, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
@@ -134,6 +135,46 @@ function useColumns(repository: Repository): Column<Rule>[] {
   ];
 }
 
+/** What other rules write too, for the refs that are there. Too many of them are an error, and no flags. */
+function useConflicts(repository: string, enabled: boolean) {
+  const { data } = useQuery({
+    queryKey: ["repositories", repository, "rules", "conflicts"],
+    queryFn: () => api.post<PreviewPage>(path`repositories/${repository}/rules:preview`, { conflictsOnly: true }),
+    retry: false,
+    enabled,
+  });
+  return (rule: Rule) => (rule.enabled ? data?.items.filter((item) => item.ruleId === rule.id) ?? [] : []);
+}
+
+/** The first of them, and how many more refs have one. */
+function Conflict({ found }: { found: Preview[] }) {
+  const t = useText();
+  const conflict = found[0]?.conflicts?.[0];
+  if (!conflict) return null;
+  const { tag, pattern } = conflict;
+  return (
+    <p className="hint clash">
+      <WarningOutlined aria-hidden="true" /> {t("building.conflict", { tag, rule: pattern, ref: shortRef(found[0]?.ref ?? "") })}{" "}
+      {found.length > 1 ? t("building.conflictMore", { n: found.length - 1 }) : null}
+    </p>
+  );
+}
+
+/** Below a rule: why it is not built by hand, and what another writes too. */
+function Notes({ rule, conflicts }: { rule: Rule; conflicts: Preview[] }) {
+  const why = useWhyNot();
+  return (
+    <>
+      <Conflict found={conflicts} />
+      {rule.buildableByHand ? null : (
+        <p className="hint" id={`why-${rule.id}`}>
+          <InfoCircleOutlined aria-hidden="true" /> {why(rule)}
+        </p>
+      )}
+    </>
+  );
+}
+
 function AddRule({ repository }: { repository: Repository }) {
   const t = useText();
   const navigate = useNavigate();
@@ -150,7 +191,7 @@ export function BuildRules({ repository }: { repository: Repository }) {
   const t = useText();
   const rules = useRules(repository.fullName);
   const columns = useColumns(repository);
-  const why = useWhyNot();
+  const conflicts = useConflicts(repository.fullName, (rules.data?.filter((rule) => rule.enabled).length ?? 0) > 1);
   const [made] = useParam("made");
   return (
     <Section
@@ -166,13 +207,10 @@ export function BuildRules({ repository }: { repository: Repository }) {
               rows={items}
               rowKey={(rule) => rule.id}
               marked={(rule) => rule.id === made}
-              below={(rule) =>
-                rule.buildableByHand ? null : (
-                  <p className="hint" id={`why-${rule.id}`}>
-                    <InfoCircleOutlined aria-hidden="true" /> {why(rule)}
-                  </p>
-                )
-              }
+              below={(rule) => {
+                const found = conflicts(rule);
+                return rule.buildableByHand && found.length === 0 ? null : <Notes rule={rule} conflicts={found} />;
+              }}
             />
           ) : (
             <Nothing title={t("building.noRules")}>

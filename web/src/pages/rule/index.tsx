@@ -86,7 +86,7 @@ function Wizard({ repository, rule }: { repository: Repository; rule?: Rule }) {
           </div>
         </Form>
       </div>
-      <RulePreview repository={repository} draft={draft} />
+      <RulePreview repository={repository} draft={draft} ruleId={rule?.id} />
     </div>
   );
 }

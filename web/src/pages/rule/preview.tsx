@@ -1,6 +1,6 @@
 // The live preview: what the server's engine makes of the newest real ref, of any that is typed, and of all there are.
 import { CheckCircleFilled, CloseCircleFilled } from "@ant-design/icons";
-import { Input } from "antd";
+import { Alert, Input } from "antd";
 import { type ReactNode, useState } from "react";
 import { type ApiError, type Preview, type Repository } from "../../api";
 import { useBuilds, usePreview } from "../../queries";
@@ -12,6 +12,7 @@ import { useText } from "./text";
 
 const TYPING_MS = 100;
 const FEW = 50;
+const CLASHES = 3;
 
 /** The expression with a caret below the character that the server means. */
 function Caret({ error, pattern }: { error: ApiError; pattern: string }) {
@@ -80,6 +81,17 @@ function Verdict({ found }: { found: Preview }) {
   );
 }
 
+/** Tags that another rule writes too, from the same push. */
+function Conflicts({ items }: { items: Preview[] }) {
+  const t = useText();
+  const all = items.flatMap(({ ref, conflicts }) =>
+    (conflicts ?? []).map(({ tag, pattern }) => t("rule.conflict", { tag, ref: shortRef(ref), rule: pattern })),
+  );
+  const lines = [...new Set(all)].slice(0, CLASHES);
+  if (lines.length === 0) return null;
+  return <Alert type="warning" role="status" showIcon title={t("rule.conflicts")} description={lines.map((line) => <p key={line}>{line}</p>)} />;
+}
+
 function RefList({ title, children, n }: { title: string; children: ReactNode; n: number }) {
   return (
     <details open={n > 0 && n <= 8}>
@@ -121,18 +133,25 @@ function useNewest(repository: Repository, items: Preview[]): string {
   return shortRef(pushed ?? matching[0] ?? "");
 }
 
-export function RulePreview({ repository, draft }: { repository: Repository; draft: RuleDraft }) {
+interface RulePreviewProps {
+  repository: Repository;
+  draft: RuleDraft;
+  /** The stored one that is edited. */
+  ruleId: string | undefined;
+}
+
+export function RulePreview({ repository, draft, ruleId }: RulePreviewProps) {
   const t = useText();
   const [typed, setTyped] = useState<string | null>(null);
   const rule = useSettled(requestOf(draft), TYPING_MS);
   const usable = Boolean(rule.pattern && rule.imageTags?.length && rule.platforms?.length);
-  const all = usePreview(repository.fullName, { rule }, usable);
+  const all = usePreview(repository.fullName, { rule, ruleId }, usable);
   const newest = useNewest(repository, all.data?.items ?? []);
   // What is typed settles; what the server found has.
   const settled = useSettled(typed, TYPING_MS);
   const name = (settled ?? newest).trim();
   const ref = `refs/${rule.refType === "GIT_TAG" ? "tags" : "heads"}/${name}`;
-  const one = usePreview(repository.fullName, { refs: [ref], rule }, usable && name !== "");
+  const one = usePreview(repository.fullName, { refs: [ref], rule, ruleId }, usable && name !== "");
   const found = one.data?.items.find((item) => item.ref === ref);
   const error = all.error ?? one.error;
   return (
@@ -156,6 +175,7 @@ export function RulePreview({ repository, draft }: { repository: Repository; dra
       ) : (
         <>
           {found && name ? <Verdict found={found} /> : <p className="hint">{t("rule.typeRef")}</p>}
+          <Conflicts items={[...(found ? [found] : []), ...(all.data?.items ?? [])]} />
           {all.data ? <Lists items={all.data.items} /> : null}
         </>
       )}

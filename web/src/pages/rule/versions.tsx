@@ -1,6 +1,6 @@
 // Step Image Version: up to three configurations, of which one is open at a time.
 import { PlusOutlined } from "@ant-design/icons";
-import { Button, Checkbox, Input, InputNumber, Radio, Slider } from "antd";
+import { Button, Checkbox, Input, InputNumber, Radio } from "antd";
 import { useId, useState } from "react";
 import { COMMIT_MAX, COMMIT_MIN, groupsOf, MAX_TAGS, NEW_TAG, type TagDraft, templateOf } from "./draft";
 import type { StepProps } from "./information";
@@ -24,13 +24,14 @@ function CommitId({ value, onChange }: { value: number | null; onChange: (value:
       </Checkbox>
       {value !== null ? (
         <div className="row">
-          <Slider
+          <input
+            type="range"
             className="grow"
             min={COMMIT_MIN}
             max={COMMIT_MAX}
             value={length}
-            onChange={onChange}
-            ariaLabelForHandle={t("rule.commitLength")}
+            aria-label={t("rule.commitLength")}
+            onChange={(event) => onChange(event.target.valueAsNumber)}
           />
           <InputNumber
             min={COMMIT_MIN}
