@@ -61,6 +61,8 @@ json_t *api_build_json(const struct pipeline_build *b)
 	json_object_set_new(o, "pushedAt", api_time(b->pushed_ns));
 	add_settings(o, b);
 	json_object_set_new(o, "status", api_str(pipeline_status_name(b->status)));
+	json_object_set_new(o, "queuePosition",
+			    b->queue_position ? json_integer(b->queue_position) : json_null());
 	json_object_set_new(o, "waitsFor", api_str(b->waits_for));
 	json_object_set_new(o, "rerunOf", api_str(b->rerun_of));
 	json_object_set_new(o, "supersededBy", api_str(b->superseded_by));

@@ -203,7 +203,7 @@ static const struct rest_field audit_fields[] = {
 	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
 	"tags TAGS,conflicts CONFLICTS,problem PROBLEM"
 #define BUILD_COLUMNS \
-	"id ID,repository REPOSITORY,status STATUS,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
+	"id ID,repository REPOSITORY,status STATUS,queuePosition QUEUE,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
 #define STEP_COLUMNS \
 	"step STEP,state STATE,platforms PLATFORMS,tookMs MS,size BYTES,cacheReason CACHE,text TEXT"
 #define TAG_COLUMNS "name TAG,digest DIGEST,platforms PLATFORMS,updatedAt UPDATED"

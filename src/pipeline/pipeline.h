@@ -200,6 +200,9 @@ struct pipeline_build {
 	enum pipeline_policy policy;
 	uint32_t time_limit_s;
 	enum pipeline_status status;
+	/* When jobs of it are taken among all that wait for workers of its pool: 1 is next. What no
+	 * worker that is there can run comes last. 0: none of it waits for a worker. */
+	uint32_t queue_position;
 	const char *waits_for, *rerun_of, *superseded_by, *canceled_by; /* NULL */
 	const char *error_code, *error_text, *error_remedy, *digest;    /* NULL */
 	int64_t created_ns, started_ns, ended_ns;

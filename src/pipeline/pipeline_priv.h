@@ -252,6 +252,7 @@ struct pipeline_candidate { /* jobs of a record that a worker can have now */
 	size_t n_platforms;
 	int64_t running; /* leases of the namespace */
 	bool taken;
+	bool reachable; /* for pipeline_queue_places() */
 	struct pipeline_candidate *next;
 };
 /* Leases these platforms of the record to the worker if they are queued still; `*got` tells. */
@@ -272,6 +273,8 @@ struct err *pipeline_job_release(struct pipeline *p, struct db_tx *tx, const cha
 /* queue.c */
 struct err *pipeline_queue_load(struct pipeline *p, struct arena *a,
 				struct pipeline_candidate **out);
+/* Sets the queue_position of builds that have their jobs. */
+struct err *pipeline_queue_places(struct pipeline *p, struct pipeline_build *builds, size_t n);
 /* The best candidate for a worker; NULL: none. `*held` when one waits for a busy native worker. */
 struct pipeline_candidate *pipeline_queue_pick(struct pipeline *p, struct pipeline_candidate *list,
 					       const char *worker_id, int64_t now_ns,

@@ -8,6 +8,8 @@
  * for an older one is no candidate. What nobody can run stays queued. */
 #include "pipeline/pipeline_priv.h"
 
+#include <stdlib.h>
+
 struct loading {
 	struct arena *a;
 	struct pipeline_candidate *first, *current;
@@ -161,4 +163,101 @@ struct pipeline_candidate *pipeline_queue_pick(struct pipeline *p, struct pipeli
 		memcpy(native, some_native, k * sizeof(some_native[0]));
 	}
 	return best;
+}
+
+/* ---- places ---- */
+
+static void see_workers(struct pipeline *p, struct pipeline_candidate *c)
+{
+	for (size_t i = 0; i < c->n_platforms; i++) {
+		struct oci_platform platform;
+		struct err *e = oci_platform_parse(str_of(c->platforms[i]), &platform);
+		hold(&p->lock);
+		for (struct pipeline_known_worker *w = p->workers; w && !e; w = w->next) {
+			enum fit f = fit(w, &platform);
+			c->reachable |= !w->draining && strcmp(w->pool, c->pool) == 0 &&
+					pipeline_worker_online_locked(p, w) &&
+					(f == FIT_NATIVE || (f == FIT_EMULATED && c->emulation));
+		}
+		err_free(e);
+	}
+}
+
+/* What goes before within `by`, the namespace or the pool. */
+static int order(const struct pipeline_candidate *a, const struct pipeline_candidate *b,
+		 const char *by_a, const char *by_b, int64_t now_ns)
+{
+	int by = strcmp(by_a, by_b);
+	if (by)
+		return by;
+	if (a->reachable != b->reachable)
+		return a->reachable ? -1 : 1;
+	return goes_before(a, b, now_ns) ? -1 : goes_before(b, a, now_ns);
+}
+
+static int by_namespace(const void *x, const void *y, void *now_ns)
+{
+	const struct pipeline_candidate *const *a = x, *const *b = y;
+	return order(*a, *b, (*a)->namespace_, (*b)->namespace_, *(int64_t *)now_ns);
+}
+
+static int by_pool(const void *x, const void *y, void *now_ns)
+{
+	const struct pipeline_candidate *const *a = x, *const *b = y;
+	return order(*a, *b, (*a)->pool, (*b)->pool, *(int64_t *)now_ns);
+}
+
+/* A candidate finds its namespace with one lease more than the one before it did, so that sorting
+ * by that number is taking one after the other. */
+static void sort(struct pipeline_candidate **list, size_t n, int64_t now_ns)
+{
+	qsort_r(list, n, sizeof(struct pipeline_candidate *), by_namespace, &now_ns);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(list[i]->namespace_, list[i - 1]->namespace_) == 0)
+			list[i]->running = list[i - 1]->running + 1;
+	qsort_r(list, n, sizeof(struct pipeline_candidate *), by_pool, &now_ns);
+}
+
+static void set_position(struct pipeline_build *builds, size_t n, int64_t seq, uint32_t position)
+{
+	for (size_t i = 0; i < n; i++)
+		if (builds[i].seq == seq)
+			builds[i].queue_position = position;
+}
+
+static bool has_queued(const struct pipeline_build *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (strcmp(b->jobs[i].state, pipeline_job_state_name(JOB_QUEUED)) == 0)
+			return !pipeline_status_ended(b->status);
+	return false;
+}
+
+struct err *pipeline_queue_places(struct pipeline *p, struct pipeline_build *builds, size_t n)
+{
+	bool any = false;
+	for (size_t i = 0; i < n; i++)
+		any |= has_queued(&builds[i]);
+	if (!any)
+		return NULL;
+	own(arena) a = arena_open(PIPELINE_LOOK_ARENA_BYTES);
+	struct pipeline_candidate *first, **list;
+	size_t n_list = 0;
+	uint32_t position = 0;
+	TRY(pipeline_queue_load(p, a, &first));
+	for (struct pipeline_candidate *c = first; c; c = c->next)
+		n_list++;
+	list = arena_new_array(a, n_list, struct pipeline_candidate *);
+	n_list = 0;
+	for (struct pipeline_candidate *c = first; c; c = c->next) {
+		see_workers(p, c);
+		list[n_list++] = c;
+	}
+	sort(list, n_list, pipeline_now(p));
+	for (size_t i = 0; i < n_list; i++) {
+		bool same = i && strcmp(list[i]->pool, list[i - 1]->pool) == 0;
+		position = same ? position + 1 : 1;
+		set_position(builds, n, list[i]->seq, position);
+	}
+	return NULL;
 }

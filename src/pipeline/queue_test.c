@@ -227,8 +227,12 @@ static struct pipeline_lease take(struct world *w, const char *id, const char *t
 static void expect_order(struct world *w, const char *worker_id, const char *token,
 			 const char *const *ids, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = i; k < n; k++)
+			EXPECT(get(w, ids[k]).queue_position == k - i + 1);
 		EXPECT_STR(str_of(take(w, worker_id, token).build.id), ids[i]);
+		EXPECT(get(w, ids[i]).queue_position == 0);
+	}
 	EXPECT(ask(w, worker_id, token, 1).n_leases == 0);
 }
 #define ORDER(worker_id, token, ...)                                             \
@@ -337,6 +341,43 @@ TEST(a_pool_has_its_own_workers)
 	EXPECT(get(&w, c).status == PIPELINE_PENDING);
 	const char *late = WORKER("late", .pool = "nowhere");
 	ORDER(late, "late", c);
+}
+
+TEST(a_position_is_among_what_waits_for_the_same_workers)
+{
+	done(world) w = new_world();
+	const char *one = WORKER("one", .platforms = { AMD }),
+		   *far = WORKER("far", .pool = "overseas");
+	const char *arm = ADD(.platforms = { ARM }, .priority = 50), *a = ADD(.priority = 0);
+	const char *b = ADD(.pool = "overseas"), *c = ADD(.namespace_ = "other"),
+		   *d = ADD(.priority = 1);
+	const char *none = ADD(.pool = "nowhere");
+	const char *order[] = { d, c, a, arm };
+	for (uint32_t i = 0; i < 4; i++)
+		EXPECT(get(&w, order[i]).queue_position == i + 1);
+	EXPECT(get(&w, b).queue_position == 1 && get(&w, none).queue_position == 1);
+	EXPECT_STR(str_of(take(&w, far, "far").build.id), b);
+	/* The lease there counts for the namespace, and brings the other one forward. */
+	EXPECT(get(&w, c).queue_position == 1 && get(&w, d).queue_position == 2);
+	EXPECT_STR(str_of(take(&w, one, "one").build.id), c);
+	EXPECT(get(&w, d).queue_position == 1 && get(&w, arm).queue_position == 3);
+	/* Who can run it puts it at its place. */
+	WORKER("arm", .platforms = { ARM });
+	EXPECT(get(&w, arm).queue_position == 1 && get(&w, d).queue_position == 2);
+}
+
+TEST(what_waits_for_another_build_has_no_position)
+{
+	done(world) w = new_world();
+	const char *one = WORKER("one");
+	const char *a = ADD(.rule = "r"), *b = ADD(.rule = "r", .newer = WAITS),
+		   *c = ADD(.priority = 0);
+	EXPECT(get(&w, a).queue_position == 1 && get(&w, b).queue_position == 0);
+	EXPECT(get(&w, c).queue_position == 2);
+	struct pipeline_lease l = take(&w, one, "one");
+	tell_done(&w, l.id, "one", 0, AMD);
+	wait_status(&w, a, PIPELINE_SUCCESS);
+	EXPECT(get(&w, a).queue_position == 0 && get(&w, b).queue_position == 1);
 }
 
 TEST(jobs_of_one_record_go_together_to_a_worker_that_has_them)

@@ -180,9 +180,10 @@ struct err *pipeline_build_get(struct pipeline *p, struct arena *a, struct str i
 {
 	struct pipeline_record r;
 	TRY(pipeline_record_load(p, NULL, a, id, found, &r));
-	if (*found)
-		pipeline_record_build(a, &r, out);
-	return NULL;
+	if (!*found)
+		return NULL;
+	pipeline_record_build(a, &r, out);
+	return pipeline_queue_places(p, out, 1);
 }
 
 /* ---- pages ---- */
@@ -285,6 +286,7 @@ struct err *pipeline_build_list(struct pipeline *p, struct arena *a,
 		e = list_jobs(p, a, &list, builds);
 	free(list.v);
 	TRY(e);
+	TRY(pipeline_queue_places(p, builds, list.n));
 	*out = builds;
 	*n = list.n;
 	return NULL;

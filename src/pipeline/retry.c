@@ -23,7 +23,7 @@ static struct err *store(struct pipeline *p, struct arena *a, struct pipeline_re
 	TRY(db_tx_commit(tx));
 	pipeline_after_run(&after);
 	pipeline_record_build(a, n, out);
-	return NULL;
+	return pipeline_queue_places(p, out, 1);
 }
 
 /* ---- by hand ---- */

@@ -1,6 +1,6 @@
 // All builds, and the queue: filters, new builds, pages, what waits for what, and who may do what.
 import { button, lookAtPages } from "./browser.mjs";
-import { Gate, start } from "./builds.mjs";
+import { Gate, pathOf, start } from "./builds.mjs";
 import { check, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 
@@ -102,6 +102,26 @@ async function waiting(page, server) {
   });
 }
 
+async function turns(page, server, done) {
+  await check("queue: the turn is the server's, in the table and at the build", async () => {
+    const rerun = () => server.api("POST", `builds/${done.id}:rerun`, {});
+    const first = await rerun();
+    const { repository } = await server.api("GET", `builds/${first.id}`);
+    await start(server, "queue/turn", "FROM alpine\nLABEL a=1\n", ["linux/amd64"]);
+    const other = await server.newest("queue/turn");
+    await page.goto(`${server.url}/builds?view=queue`);
+    const rows = page.getByRole("table", { name: "Waiting builds" }).locator("tbody tr");
+    await waitFor("both", async () => (await rows.count()) === 2);
+    expectEqual(await rows.locator('[data-title="Turn"]').allInnerTexts(), ["1", "2"], "turns");
+    await rows.nth(0).getByText(repository).waitFor();
+    await page.goto(`${server.url}${pathOf("queue/turn", other)}`);
+    await page.getByText("Waiting for a worker: number 2 in the queue").waitFor();
+    await server.api("POST", `builds/${first.id}:cancel`, {});
+    await page.getByText("Waiting for a worker: number 1 in the queue").waitFor();
+    await server.api("POST", `builds/${other.id}:cancel`, {});
+  });
+}
+
 async function news(page, server, done) {
   await check("builds: new ones are a button while the top is out of sight, and rows stay", async () => {
     await page.setViewportSize({ width: 1280, height: 500 });
@@ -196,6 +216,7 @@ export async function queue(browser, server) {
   await retry(page, server);
   await looks(browser, state);
   await waiting(page, server);
+  await turns(page, server, done);
   await news(page, server, done);
   await running(page, server, gate);
   await check("builds: no error, no violation, no other host", () => expectEqual(page.faults, [], "faults"));

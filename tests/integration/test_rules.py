@@ -311,6 +311,40 @@ def test_a_hundred_rules_and_no_more(repo, cli):  # noqa: F811
     assert (r.status, r.json["code"]) == (413, "PREVIEW_LARGE") and r.json["remedy"], r.body
 
 
+# --- the queue ----------------------------------------------------------------------------------
+
+
+def test_a_build_that_waits_says_when_its_turn_is(repo, cli):  # noqa: F811
+    """As the queue takes them: priority, then age; behind them what no worker can run, and nothing where an older build must end first."""
+    service = repo.service
+    repo.commit()
+    repo.tree.push("main")
+    rules = {n: repo.rule("main", [n], newerPush="wait", priority=p) for n, p in (("low", -5), ("high", 50), ("mid", 0))}
+    far = repo.rule("main", ["far"], priority=90, platforms=[next(p for p in PLATFORMS if p != HOST)], emulation=False)
+    (worker,) = service.ok("GET", "/api/v1/workers")["items"]
+    turn = lambda b: service.ok("GET", f"/api/v1/builds/{b['id']}")["queuePosition"]
+    try:
+        service.ok("POST", f"/api/v1/workers/{worker['id']}:drain", {"on": True})
+        builds = {n: repo.by_hand(r).json for n, r in {**rules, "far": far}.items()}
+        later = repo.by_hand(rules["low"]).json
+        assert later["waitsFor"] == builds["low"]["id"] and later["queuePosition"] is None and builds["low"]["queuePosition"] == 1
+        # nobody is there: the order is that of the priorities
+        assert [turn(builds[n]) for n in ("far", "high", "mid", "low")] == [1, 2, 3, 4] and turn(later) is None
+        listed = {b["id"]: b["queuePosition"] for b in repo.builds()}
+        assert listed == {builds["far"]["id"]: 1, builds["high"]["id"]: 2, builds["mid"]["id"]: 3, builds["low"]["id"]: 4, later["id"]: None}
+        lines = cli("builds", "list", "--repo", repo.full).out.splitlines()
+        at = lines[0].split().index("QUEUE")
+        assert {line.split()[0]: line.split()[at] for line in lines[1:]} == {k: str(v or "-") for k, v in listed.items()}
+        assert re.search(r"queuePosition +3\n", cli("builds", "get", builds["mid"]["id"]).out)
+    finally:
+        service.ok("POST", f"/api/v1/workers/{worker['id']}:drain", {"on": False})
+    for b in [*(builds[n] for n in rules), later]:
+        assert service.wait(b["id"])["queuePosition"] is None
+    assert turn(builds["far"]) == 1
+    assert repo.service.api("POST", f"/api/v1/builds/{builds['far']['id']}:cancel", {}).status == 200
+    assert turn(builds["far"]) is None
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 ARGS = [{"name": f"A{n}", "value": "x"} for n in range(21)]

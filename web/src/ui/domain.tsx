@@ -53,7 +53,7 @@ export function useBuildSentence() {
     const failed = build.jobs.filter((job) => job.state === "failed").map((job) => job.platform);
     switch (build.status) {
       case "PENDING":
-        return t(build.waitsFor ? "domain.waitsForOther" : "domain.waitsForWorker");
+        return t(build.waitsFor && build.queuePosition === null ? "domain.waitsForOther" : "domain.waitsForWorker");
       case "BUILDING":
         return t("domain.partly", { done, n });
       case "SUCCESS":

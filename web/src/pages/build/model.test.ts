@@ -81,6 +81,7 @@ it("the line of an error", () => {
 it.each([
   ["PENDING", {}, [], "queued"],
   ["PENDING", { waitsFor: "x" }, [], "waitsFor"],
+  ["PENDING", { waitsFor: "x", queuePosition: 2 }, [], "queuedAt"],
   ["BUILDING", {}, ["done", "running"], "building"],
   ["SUCCESS", {}, ["done"], "published"],
   ["SUCCESS", {}, ["done", "failed"], "partly"],

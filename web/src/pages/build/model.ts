@@ -9,6 +9,7 @@ export const shortRef = (ref: string) => ref.replace(/^refs\/(heads|tags)\//, ""
 
 export type Sentence =
   | { key: "waitsFor" | "queued" | "superseded" | "canceled" | "published" | "failedWhole" }
+  | { key: "queuedAt"; n: number }
   | { key: "building"; done: number; total: number }
   | { key: "canceledBy"; who: string }
   | { key: "partly"; without: string }
@@ -18,7 +19,10 @@ export type Sentence =
 export function sentenceOf(b: Build): Sentence {
   const named = (wanted: BuildJob["state"][]) =>
     b.jobs.filter((j) => wanted.includes(j.state)).map((j) => j.platform).join(", ");
-  if (b.status === "PENDING") return { key: b.waitsFor ? "waitsFor" : "queued" };
+  if (b.status === "PENDING") {
+    if (b.queuePosition) return { key: "queuedAt", n: b.queuePosition };
+    return { key: b.waitsFor ? "waitsFor" : "queued" };
+  }
   if (b.status === "BUILDING") {
     return { key: "building", done: b.jobs.filter((j) => j.state === "done").length, total: b.jobs.length };
   }

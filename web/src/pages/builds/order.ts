@@ -1,21 +1,15 @@
-// The queue as the server takes from it (src/pipeline/queue.c), as far as the records tell.
+// What waits in the queue, and what there is no worker for.
 import type { Build, Platform, Worker } from "../../api";
-
-const MINUTE_MS = 60_000;
 
 /** The architectures that no worker has taken yet. */
 export const waitingOf = (build: Build): Platform[] => build.jobs.filter((job) => job.state === "queued").map((job) => job.platform);
 
-const urgency = (build: Build, now: number) => build.priority + Math.floor(Math.max(0, now - Date.parse(build.createdAt)) / MINUTE_MS);
-
-/** Those of which something waits: who may be next first; at the end who must let an older build go before. `newestFirst` is the API's order. */
-export function inTurn(newestFirst: Build[], now: number): Build[] {
-  const behind = (build: Build) => Number(build.waitsFor !== null && build.status === "PENDING");
-  return newestFirst
+/** Those of which something waits, by their turn; of pools that have the same, the older first. At the end who must let an older build go before. */
+export function inTurn(builds: Build[]): Build[] {
+  const turn = (build: Build) => build.queuePosition ?? Number.MAX_SAFE_INTEGER;
+  return builds
     .filter((build) => waitingOf(build).length > 0)
-    .reverse()
-    .sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt))
-    .sort((a, b) => behind(a) - behind(b) || urgency(b, now) - urgency(a, now));
+    .sort((a, b) => turn(a) - turn(b) || Date.parse(a.createdAt) - Date.parse(b.createdAt));
 }
 
 /** The waiting architectures that no worker which takes builds can run: none of the pool that is there, or it would have to emulate and must not. */

@@ -27,7 +27,7 @@ function allLacking(builds: Build[], workers: Worker[]): Platform[] {
 function Why({ build, lacking }: { build: Build; lacking: Platform[] }): ReactNode {
   const t = useText();
   const platforms = lacking.join(", ");
-  if (build.status === "PENDING" && build.waitsFor) {
+  if (build.waitsFor && build.queuePosition === null) {
     return (
       <>
         {t("builds.forOther")}
@@ -60,7 +60,7 @@ function Waiting({ builds, workers }: { builds: Build[]; workers: Worker[] | und
   const mayBuild = useMayBuild(builds.map((build) => build.repository));
   const ref = useRefColumn({ withRepository: true });
   const columns: Column<Build>[] = [
-    { title: t("builds.place"), narrow: true, render: (build) => builds.indexOf(build) + 1 },
+    { title: t("builds.place"), narrow: true, render: (build) => build.queuePosition ?? "–" },
     { title: t("builds.why"), render: (build) => <Why build={build} lacking={workers ? lackingOf(build, workers) : []} /> },
     ref,
     { title: t("builds.waitingPlatforms"), render: (build) => <Platforms platforms={waitingOf(build)} /> },
@@ -80,7 +80,7 @@ export function Queue() {
       <p className="hint">{t("builds.queueText")}</p>
       <Shown query={query}>
         {({ items, more }) => {
-          const builds = inTurn(items, Date.now());
+          const builds = inTurn(items);
           if (builds.length === 0) return <Nothing title={t("builds.queueEmpty")} />;
           return (
             <div className="stack">
