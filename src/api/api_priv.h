@@ -132,6 +132,9 @@ void api_session_clear(struct api_call *c, struct http_reply *r); /* Set-Cookie,
 /* ERR_NOT_FOUND when the caller may not even see it; ERR_DENIED code FORBIDDEN names the role that
  * is needed. For the anonymous both are ERR_DENIED code LOGIN_NEEDED. */
 struct err *api_need_namespace(struct api_call *c, struct str namespace_, enum auth_role least);
+/* Who has any role in it sees it; `*out` is set then. */
+struct err *api_see_namespace(struct api_call *c, struct str name_or_id, bool *seen,
+			      struct catalog_namespace *out);
 /* By full name or id, for who asks without a call. AUTH_NONE when it is not there, and then `*out`
  * is not set. */
 struct err *api_role_in_repository(const struct api *a, struct arena *m,

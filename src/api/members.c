@@ -62,6 +62,23 @@ static struct err *no_member(struct api_call *c)
 			 STR_ARG(str_first(c->params[1], 100)));
 }
 
+/* A role that waits for a repository of this name would be given to whoever makes one. */
+static struct err *need_repository(struct api_call *c, struct str name)
+{
+	struct catalog_image_repository r;
+	const char *full =
+		arena_printf(c->arena, STR_FMT "/" STR_FMT, STR_ARG(c->params[0]), STR_ARG(name));
+	bool found;
+	if (!name.len)
+		return NULL;
+	TRY(catalog_image_get(c->api->o.catalog, c->arena, str_of(full), &found, &r));
+	if (found)
+		return NULL;
+	return err_coded(ERR_NOT_FOUND, "REPOSITORY_UNKNOWN",
+			 "Make it first, or leave \"repository\" out for the whole namespace.",
+			 "there is no image repository %s", full);
+}
+
 static struct str place_of(struct api_call *c, struct str repository)
 {
 	return str_of(arena_printf(c->arena, STR_FMT "%s" STR_FMT, STR_ARG(c->params[0]),
@@ -81,6 +98,7 @@ struct err *api_members_put(struct api_call *c, struct http_reply **out)
 	if (!auth_role_parse(role_name, &role))
 		return err_coded(ERR_INVALID, "BODY", NULL,
 				 "\"role\" is view, develop, maintain or admin");
+	TRY(need_repository(c, repository));
 	TRY(auth_grant_set(c->api->o.auth, c->params[1], c->params[0], repository, role));
 	api_audit(c, "member.set", place_of(c, repository),
 		  json_pack("{s:s%, s:s}", "user", c->params[1].p, c->params[1].len, "role",

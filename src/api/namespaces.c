@@ -105,17 +105,24 @@ static struct err *absent(struct str name)
 			 STR_ARG(str_first(name, 300)));
 }
 
-/* Who has any role in it sees it. */
-static struct err *get_seen(struct api_call *c, struct catalog_namespace *out)
+struct err *api_see_namespace(struct api_call *c, struct str name_or_id, bool *seen,
+			      struct catalog_namespace *out)
 {
 	const char **names;
 	size_t n;
 	bool found, all;
-	TRY(catalog_namespace_get(c->api->o.catalog, c->arena, c->params[0], &found, out));
+	TRY(catalog_namespace_get(c->api->o.catalog, c->arena, name_or_id, &found, out));
 	TRY(auth_namespaces_of(c->api->o.auth, c->arena, &c->who, &names, &n, &all));
-	bool seen = found && all;
-	for (size_t i = 0; found && !seen && i < n; i++)
-		seen = strcmp(names[i], out->name) == 0;
+	*seen = found && all;
+	for (size_t i = 0; found && !*seen && i < n; i++)
+		*seen = strcmp(names[i], out->name) == 0;
+	return NULL;
+}
+
+static struct err *get_seen(struct api_call *c, struct catalog_namespace *out)
+{
+	bool seen;
+	TRY(api_see_namespace(c, c->params[0], &seen, out));
 	return seen ? NULL : absent(c->params[0]);
 }
 

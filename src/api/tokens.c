@@ -112,6 +112,23 @@ static struct err *check_expiry(struct api_call *c, int64_t expires_ns)
 			 "the new token would outlive the one that asks for it");
 }
 
+/* One that the caller does not see is none: there a token would open nothing. */
+static struct err *check_namespace(struct api_call *c, struct str *name)
+{
+	struct catalog_namespace ns;
+	bool seen;
+	if (!name->len)
+		return NULL;
+	TRY(api_see_namespace(c, *name, &seen, &ns));
+	if (!seen)
+		return err_coded(ERR_INVALID, "TOKEN_NAMESPACE",
+				 "Name a namespace in which you have a role, or leave it out:"
+				 " kiln namespace list.",
+				 "there is no namespace " STR_FMT, STR_ARG(*name));
+	*name = str_of(ns.name);
+	return NULL;
+}
+
 static struct err *read_request(struct api_call *c, struct auth_token_request *r)
 {
 	static const char *const members[] = { "name", "role", "namespace", "expiresAt", NULL };
@@ -121,6 +138,7 @@ static struct err *read_request(struct api_call *c, struct auth_token_request *r
 	TRY(api_body_str(c, "name", LIMIT_TOKEN_NAME_BYTES, true, NULL, &r->name));
 	TRY(api_body_str(c, "role", 16, false, NULL, &role));
 	TRY(api_body_str(c, "namespace", 120, false, NULL, &r->only_namespace));
+	TRY(check_namespace(c, &r->only_namespace));
 	TRY(read_expiry(c, &r->expires_ns));
 	if (role.len && !auth_role_parse(role, &r->most))
 		return err_coded(ERR_INVALID, "BODY", NULL,

@@ -610,6 +610,51 @@ def test_crane_logs_in(service, world, later, tmp_path):
     assert "UNAUTHORIZED" in cr("digest", f"{private}:1", code=1).err
 
 
+def test_a_token_is_limited_to_a_namespace_that_its_user_sees(service, world, tmp_path):
+    """One that is not there, and one that is not to be seen, are the same: nothing is made, and nothing is told of it."""
+    ann = ("limited-ann", PASSWORD)
+    service.user(ann[0])
+    service.namespace("limited-hidden")
+    made = service.namespace("limited-one")
+    service.repository("limited-one/app")
+    service.grant("limited-one", ann[0], "view", repository="app")
+    new = lambda namespace, basic=ann: service.api("POST", "/api/v1/tokens", {"name": "t", "namespace": namespace}, basic=basic)
+    refused = [new("limited-absent"), new("limited-hidden"), new("limited-absent", "admin"), new("Limited-One"), new("a/b")]
+    for r in refused:
+        assert (r.status, r.json["code"]) == (400, "TOKEN_NAMESPACE") and "kiln namespace list" in r.json["remedy"], r.body
+    assert refused[0].json["detail"].replace("absent", "hidden") == refused[1].json["detail"]
+    assert service.ok("GET", "/api/v1/tokens", basic=ann)["items"] == []
+    # where one has a role, if in one repository; by name or id, empty for no limit
+    assert [new(n).json["namespace"] for n in ("limited-one", made["id"], "", None)] == ["limited-one", "limited-one", None, None]
+    assert new("limited-hidden", "admin").status == 201
+    env = {"KILN_CONFIG": str(tmp_path / "login.json")}
+    run([KILN, "login", service.host, "--username", ann[0], "--password-stdin"], env=env, input=PASSWORD)
+    r = run([KILN, "token", "create", "t", "--namespace", "limited-absent"], env=env, code=1)
+    assert "there is no namespace limited-absent" in r.err and "kiln namespace list" in r.err, r
+
+
+def test_a_role_is_in_a_repository_that_is_there(service, tmp_path):
+    """A role for a name alone would go to whoever makes a repository of it."""
+    service.user("early")
+    service.namespace("later")
+    put = lambda repository: service.api("PUT", "/api/v1/namespaces/later/members/early", {"role": "view", "repository": repository})
+    for name in ("app", "later/app", "..", "app/"):
+        r = put(name)
+        assert (r.status, r.json["code"]) == (404, "REPOSITORY_UNKNOWN") and f"later/{name}" in r.json["detail"] and r.json["remedy"], r.body
+    assert service.ok("GET", "/api/v1/namespaces/later/members")["items"] == []
+    env = {"KILN_CONFIG": str(tmp_path / "login.json")}
+    run([KILN, "login", service.host, "--username", "admin", "--password-stdin"], env=env, input=service.admin_password)
+    grant = [KILN, "namespace", "grant", "later", "early", "view", "--repository", "app"]
+    r = run(grant, env=env, code=1)
+    assert "there is no image repository later/app" in r.err and "Make it first" in r.err, r
+    service.repository("later/app")
+    run(grant, env=env)
+    assert [(m["user"], m["repository"]) for m in service.ok("GET", "/api/v1/namespaces/later/members")["items"]] == [("early", "app")]
+    # it goes with the repository, and does not come back with another
+    assert service.api("DELETE", "/api/v1/repositories/later%2Fapp").status == 204
+    assert service.ok("GET", "/api/v1/namespaces/later/members")["items"] == []
+
+
 def test_trap_15_a_change_of_rights_is_for_tokens_that_are_out_too(service, world, tmp_path):
     """At once: the roles, the user, the token that a token was got with, and the repository's type."""
     login, scope = ("changed", PASSWORD), repository_scope("team/changing", PUSH)
@@ -877,10 +922,14 @@ def test_every_kind_of_change_is_in_the_audit_log(service, world, tmp_path):
     changes(("user.update", "eve"))
     service.grant("watched", "eve", "develop")
     changes(("member.set", "watched"))
-    service.grant("watched", "eve", "view", repository="app")
-    changes(("member.set", "watched/app"))
-    ok("DELETE", "/api/v1/namespaces/watched/members/eve?repository=app")
-    changes(("member.remove", "watched/app"))
+    service.repository("watched/part")
+    changes(("repository.create", "watched/part"))
+    service.grant("watched", "eve", "view", repository="part")
+    changes(("member.set", "watched/part"))
+    ok("DELETE", "/api/v1/namespaces/watched/members/eve?repository=part")
+    changes(("member.remove", "watched/part"))
+    assert service.api("DELETE", "/api/v1/repositories/watched%2Fpart").status == 204
+    changes(("repository.delete", "watched/part"))
     eve = ("eve", "secret word 2")
     t = ok("POST", "/api/v1/tokens", {"name": "t"}, basic=eve)
     changes(("token.create", t["id"]), actor="eve")
