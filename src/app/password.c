@@ -5,6 +5,7 @@
 
 #include "app/rest.h"
 #include "app/secret.h"
+#include "base/limits.h"
 
 struct change { /* owned */
 	char *now, *then;
@@ -13,7 +14,9 @@ struct change { /* owned */
 static struct err *ask_twice(const char *otherwise, char **out)
 {
 	own_mem char *again = NULL;
-	TRY(secret_ask("New password: ", otherwise, out));
+	own_mem char *prompt =
+		mem_printf("New password, at least %d characters: ", LIMIT_PASSWORD_LEAST);
+	TRY(secret_ask(prompt, otherwise, out));
 	TRY(secret_ask("Once more: ", otherwise, &again));
 	if (strcmp(*out, again) == 0)
 		return NULL;

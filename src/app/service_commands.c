@@ -207,12 +207,14 @@ static const struct option worker_drain_options[] = {
 	{ "off", 0, NULL, "give it work again", NULL, false }, O_COMMON
 };
 static const struct option user_create_options[] = {
-	{ "password-stdin", 0, NULL, "read the password from standard input", NULL, false },
+	{ "password-stdin", 0, NULL,
+	  "read the password, of at least 12 characters, from standard input", NULL, false },
 	{ "admin", 0, NULL, "an administrator", NULL, false },
 	O_COMMON
 };
 static const struct option user_update_options[] = {
-	{ "password-stdin", 0, NULL, "read a new password from standard input", NULL, false },
+	{ "password-stdin", 0, NULL,
+	  "read a new password, of at least 12 characters, from standard input", NULL, false },
 	{ "admin", 0, "yes|no", "an administrator", "yes|no", false },
 	{ "disabled", 0, "yes|no", "no login any more", "yes|no", false },
 	O_COMMON
@@ -221,7 +223,8 @@ static const struct option user_password_options[] = {
 	{ "current-file", 0, "FILE",
 	  "holds the present password (asked for otherwise); - is standard input", NULL, false },
 	{ "password-stdin", 0, NULL,
-	  "read the new password from standard input (asked for otherwise)", NULL, false },
+	  "read the new password, of at least 12 characters, from standard input (asked for otherwise)",
+	  NULL, false },
 	O_COMMON
 };
 static const struct option token_options[] = {

@@ -134,8 +134,8 @@ struct auth_user {
 	int64_t created_ns, updated_ns;
 };
 /* Names are [a-z0-9][a-z0-9._-]{0,63}, but not "token", "worker", "system", "anonymous"; passwords
- * 8 to 1024 bytes, all of which count; an empty one: no login by password. ERR_CONFLICT code
- * USER_EXISTS. Blocks, as all below. */
+ * at least 12 characters and at most 1024 bytes, all of which count; an empty one: no login by
+ * password. ERR_CONFLICT code USER_EXISTS. Blocks, as all below. */
 struct err *auth_user_create(struct auth *a, struct arena *m, struct str name, struct str password,
 			     bool is_admin, struct auth_user *out);
 struct err *auth_user_get(struct auth *a, struct arena *m, struct str name, bool *found,

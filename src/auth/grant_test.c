@@ -34,12 +34,12 @@ TEST(the_greater_role_of_namespace_and_repository_counts)
 		{ AUTH_ADMIN, AUTH_VIEW, AUTH_ADMIN },
 	};
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	grant(&f, "ann", "other", "hello", AUTH_ADMIN);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		grant(&f, "ann", "demo", "", rows[i].in_namespace);
 		grant(&f, "ann", "demo", "a/b", rows[i].in_repository);
-		struct auth_principal who = login(&f, test_basic(&f, "ann", "password"));
+		struct auth_principal who = login(&f, test_basic(&f, "ann", "a good password"));
 		EXPECT(role_of(&f, &who, "demo", "a/b") == rows[i].want);
 		EXPECT(role_of(&f, &who, "demo", "a") == rows[i].in_namespace);
 		EXPECT(role_of(&f, &who, "demo", "") == rows[i].in_namespace);
@@ -69,8 +69,8 @@ TEST(a_token_narrows_user_and_administrator)
 		{ "ann", AUTH_DEVELOP, "other", AUTH_NONE, AUTH_VIEW, false },
 	};
 	struct fixture f = fixture_open();
-	test_user(&f, "root", "password", true);
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "root", "a good password", true);
+	test_user(&f, "ann", "a good password", false);
 	grant(&f, "ann", "demo", "", AUTH_MAINTAIN);
 	grant(&f, "ann", "other", "", AUTH_VIEW);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -109,11 +109,11 @@ TEST(a_role_that_was_taken_is_gone_at_once)
 	struct fixture f = fixture_open();
 	const char *id;
 	bool found;
-	test_user(&f, "root", "password", true);
-	test_user(&f, "two", "password", true);
+	test_user(&f, "root", "a good password", true);
+	test_user(&f, "two", "a good password", true);
 	const char *t = test_token(&f, "root", AUTH_NONE, NULL, 0, &id);
 	struct auth_principal by_token = login(&f, test_bearer(&f, t));
-	struct auth_principal who = login(&f, test_basic(&f, "root", "password"));
+	struct auth_principal who = login(&f, test_basic(&f, "root", "a good password"));
 	EXPECT(role_of(&f, &by_token, "demo", "") == AUTH_ADMIN);
 	EXPECT_OK(auth_token_delete(f.auth, str_of(id), NULL, &found));
 	EXPECT(role_of(&f, &by_token, "demo", "") == AUTH_NONE);
@@ -128,7 +128,7 @@ TEST(a_role_that_was_taken_is_gone_at_once)
 	EXPECT_ERR(auth_refresh(f.auth, &who), ERR_DENIED, NULL);
 	EXPECT_OK(auth_user_delete(f.auth, STR("root"), &found));
 	/* Another one of the same name inherits nothing. */
-	test_user(&f, "root", "password", true);
+	test_user(&f, "root", "a good password", true);
 	EXPECT(role_of(&f, &who, "demo", "") == AUTH_NONE);
 	EXPECT_ERR(auth_refresh(f.auth, &who), ERR_DENIED, NULL);
 	fixture_done(&f);
@@ -138,11 +138,11 @@ TEST(a_role_that_was_taken_is_gone_at_once)
 TEST(who_is_fresh_needs_no_look)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	int64_t soon_ns = test_unix_ns + 60 * TEST_SECOND_NS;
 	const char *t = test_token(&f, "ann", AUTH_NONE, NULL, soon_ns, NULL);
 	struct auth_principal by_token = login(&f, test_bearer(&f, t));
-	struct auth_principal who = login(&f, test_basic(&f, "ann", "password"));
+	struct auth_principal who = login(&f, test_basic(&f, "ann", "a good password"));
 	EXPECT(auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
 	auth_changed(f.auth);
 	EXPECT(!auth_is_fresh(f.auth, &by_token) && !auth_is_fresh(f.auth, &who));
@@ -153,7 +153,7 @@ TEST(who_is_fresh_needs_no_look)
 	EXPECT(!auth_is_fresh(f.auth, &by_token) && auth_is_fresh(f.auth, &who));
 	EXPECT_ERR(auth_refresh(f.auth, &by_token), ERR_DENIED, NULL);
 	/* What was looked up with one password is nobody's with another. */
-	EXPECT_OK(auth_user_update(f.auth, STR("ann"), &STR("password 2"), NULL, NULL));
+	EXPECT_OK(auth_user_update(f.auth, STR("ann"), &STR("a good password 2"), NULL, NULL));
 	EXPECT_ERR(auth_refresh(f.auth, &who), ERR_DENIED, NULL);
 	fixture_done(&f);
 }
@@ -163,8 +163,8 @@ TEST(grants_are_listed_replaced_removed_and_dropped)
 	struct fixture f = fixture_open();
 	struct auth_grant *list;
 	size_t n;
-	test_user(&f, "ann", "password", false);
-	test_user(&f, "bob", "password", false);
+	test_user(&f, "ann", "a good password", false);
+	test_user(&f, "bob", "a good password", false);
 	grant(&f, "bob", "demo", "", AUTH_VIEW);
 	grant(&f, "ann", "demo", "b", AUTH_VIEW);
 	grant(&f, "ann", "demo", "", AUTH_ADMIN);
@@ -215,15 +215,15 @@ static void expect_namespaces(struct fixture *f, const struct auth_principal *wh
 TEST(the_namespaces_somebody_has_a_role_in)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "root", "password", true);
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "root", "a good password", true);
+	test_user(&f, "ann", "a good password", false);
 	grant(&f, "ann", "demo", "", AUTH_VIEW);
 	grant(&f, "ann", "demo", "x", AUTH_VIEW);
 	grant(&f, "ann", "apps", "only", AUTH_VIEW);
 	struct auth_principal system = { .kind = AUTH_SYSTEM, .most = AUTH_ADMIN };
 	struct auth_principal nobody = login(&f, STR(""));
-	struct auth_principal ann = login(&f, test_basic(&f, "ann", "password"));
-	struct auth_principal root = login(&f, test_basic(&f, "root", "password"));
+	struct auth_principal ann = login(&f, test_basic(&f, "ann", "a good password"));
+	struct auth_principal root = login(&f, test_basic(&f, "root", "a good password"));
 	struct auth_principal one =
 		login(&f, test_bearer(&f, test_token(&f, "root", AUTH_VIEW, "demo", 0, NULL)));
 	struct auth_principal apps =

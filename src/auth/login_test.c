@@ -71,7 +71,7 @@ TEST(without_credentials_one_is_anonymous)
 TEST(who_may_log_in_with_what)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	test_user(&f, "bob", "kiln_is_my_password", true);
 	test_user(&f, "none", "", false);
 	const char *t = test_token(&f, "ann", AUTH_NONE, NULL, 0, NULL);
@@ -81,13 +81,13 @@ TEST(who_may_log_in_with_what)
 		const char *user; /* NULL: Bearer */
 		const char *secret, *name;
 	} rows[] = {
-		{ "ann", "password", "ann" },
+		{ "ann", "a good password", "ann" },
 		{ "ann", "Password", NULL },
 		{ "ann", "password ", NULL },
 		{ "ann", "", NULL },
-		{ "Ann", "password", NULL },
-		{ "nobody", "password", NULL },
-		{ "", "password", NULL },
+		{ "Ann", "a good password", NULL },
+		{ "nobody", "a good password", NULL },
+		{ "", "a good password", NULL },
 		{ "none", "", NULL },
 		{ "bob", "kiln_is_my_password", "bob" },
 		{ "ann", t, "ann" },
@@ -103,7 +103,7 @@ TEST(who_may_log_in_with_what)
 		{ NULL, w, "worker:arm-1" },
 		{ NULL, unknown, NULL },
 		{ "ann", unknown, NULL },
-		{ NULL, "password", NULL },
+		{ NULL, "a good password", NULL },
 		{ NULL, "kiln_", NULL },
 		{ NULL, "kilnr_AAAA", NULL },
 	};
@@ -128,7 +128,7 @@ TEST(who_may_log_in_with_what)
 	EXPECT_STR(str_of(who.pool), "arm");
 	EXPECT_CODE(check(&f, test_bearer(&f, t), &who), "");
 	EXPECT(who.kind == AUTH_USER && who.token_id[0] && who.user_id[0]);
-	EXPECT_CODE(check(&f, test_basic(&f, "ann", "password"), &who), "");
+	EXPECT_CODE(check(&f, test_basic(&f, "ann", "a good password"), &who), "");
 	EXPECT(!who.token_id[0] && who.most == AUTH_ADMIN && !who.only_namespace[0]);
 	fixture_done(&f);
 }
@@ -139,11 +139,11 @@ TEST(an_unknown_user_and_a_wrong_password_read_the_same)
 	struct fixture f = fixture_open();
 	struct auth_principal who;
 	const char *wrong[][2] = { { "ann", "hunter22" },
-				   { "nobody", "password" },
-				   { "off", "password" } };
+				   { "nobody", "a good password" },
+				   { "off", "a good password" } };
 	char *first = NULL;
-	test_user(&f, "ann", "password", false);
-	test_user(&f, "off", "password", false);
+	test_user(&f, "ann", "a good password", false);
+	test_user(&f, "off", "a good password", false);
 	EXPECT_OK(auth_user_update(f.auth, STR("off"), NULL, NULL, &yes));
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		own(err) e =
@@ -163,7 +163,7 @@ TEST(a_token_ends_when_it_said_also_when_remembered)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	struct str h = test_bearer(&f, test_token(&f, "ann", AUTH_NONE, NULL,
 						  test_unix_ns + 10 * TEST_SECOND_NS, NULL));
 	EXPECT_CODE(check(&f, h, &who), "");
@@ -183,7 +183,7 @@ TEST(the_last_use_of_a_token_is_noted_now_and_then)
 	struct auth_token t;
 	const char *id;
 	bool found;
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	struct str h = test_bearer(&f, test_token(&f, "ann", AUTH_NONE, NULL, 0, &id));
 	static const struct {
 		int after_s;
@@ -205,8 +205,8 @@ TEST(what_was_right_is_remembered_for_a_minute)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
-	struct str h = test_basic(&f, "ann", "password");
+	test_user(&f, "ann", "a good password", false);
+	struct str h = test_basic(&f, "ann", "a good password");
 	EXPECT(!auth_check_cached(f.auth, h, &who));
 	EXPECT_CODE(check(&f, h, &who), "");
 	test_mono_ms += AUTH_CACHE_MS - 1;
@@ -226,8 +226,8 @@ TEST(any_change_forgets_it_at_once)
 	struct str other = STR("other password");
 	const char *id;
 	bool found;
-	test_user(&f, "ann", "password", false);
-	struct str h = test_basic(&f, "ann", "password");
+	test_user(&f, "ann", "a good password", false);
+	struct str h = test_basic(&f, "ann", "a good password");
 	struct str t = test_bearer(&f, test_token(&f, "ann", AUTH_NONE, NULL, 0, &id));
 	for (int i = 0; i < 7; i++) {
 		EXPECT_CODE(check(&f, h, &who), "");
@@ -235,7 +235,7 @@ TEST(any_change_forgets_it_at_once)
 		uint64_t before = auth_generation(f.auth);
 		switch (i) {
 		case 0:
-			test_user(&f, "bob", "password", true);
+			test_user(&f, "bob", "a good password", true);
 			break;
 		case 1:
 			EXPECT_OK(auth_grant_set(f.auth, STR("ann"), STR("demo"), STR(""),
@@ -295,8 +295,8 @@ TEST(failures_close_the_account_for_longer_and_longer)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
-	struct str right = test_basic(&f, "ann", "password");
+	test_user(&f, "ann", "a good password", false);
+	struct str right = test_basic(&f, "ann", "a good password");
 	for (int i = 0; i < 10; i++)
 		EXPECT_CODE(check(&f, test_basic(&f, "ann", "wrong"), &who), "LOGIN_FAILED");
 	for (uint64_t s = 15; s <= 900; s = s < 480 ? s * 2 : s == 480 ? 900 : 901) {
@@ -308,7 +308,7 @@ TEST(failures_close_the_account_for_longer_and_longer)
 		test_mono_ms += 1;
 		EXPECT_CODE(check(&f, test_basic(&f, "ann", "wrong"), &who), "LOGIN_FAILED");
 	}
-	EXPECT_ERR(auth_login(f.auth, STR("ann"), STR("password"), NULL, &who), ERR_LIMIT,
+	EXPECT_ERR(auth_login(f.auth, STR("ann"), STR("a good password"), NULL, &who), ERR_LIMIT,
 		   "too many failed logins");
 	test_mono_ms += 900000;
 	EXPECT_CODE(check(&f, right, &who), "");
@@ -334,8 +334,8 @@ TEST(a_limited_account_goes_on_with_tokens_and_what_is_remembered)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
-	struct str right = test_basic(&f, "ann", "password");
+	test_user(&f, "ann", "a good password", false);
+	struct str right = test_basic(&f, "ann", "a good password");
 	const char *t = test_token(&f, "ann", AUTH_NONE, NULL, 0, NULL);
 	EXPECT_CODE(check(&f, right, &who), "");
 	for (int i = 0; i < 10; i++)
@@ -352,7 +352,7 @@ TEST(half_an_hour_forgets)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	for (int i = 0; i < 9; i++)
 		EXPECT_CODE(check(&f, test_basic(&f, "ann", "wrong"), &who), "LOGIN_FAILED");
 	test_mono_ms += 1800000;
@@ -409,13 +409,14 @@ TEST(logins_that_are_right_do_not_add_up)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	for (int i = 0; i < 250; i++)
-		EXPECT_OK(auth_login(f.auth, STR("ann"), STR("password"), "192.0.2.7", &who));
+		EXPECT_OK(
+			auth_login(f.auth, STR("ann"), STR("a good password"), "192.0.2.7", &who));
 	/* And do not excuse what others failed from there. */
 	for (int i = 0; i < 99; i++)
 		EXPECT_CODE(guess(&f, i, "192.0.2.7"), "LOGIN_FAILED");
-	EXPECT_OK(auth_login(f.auth, STR("ann"), STR("password"), "192.0.2.7", &who));
+	EXPECT_OK(auth_login(f.auth, STR("ann"), STR("a good password"), "192.0.2.7", &who));
 	EXPECT_CODE(guess(&f, 99, "192.0.2.7"), "LOGIN_FAILED");
 	EXPECT_CODE(guess(&f, 100, "192.0.2.7"), "LOGIN_LIMITED");
 	fixture_done(&f);
@@ -475,8 +476,8 @@ static void run_crowd(struct crowd *c)
 TEST(many_at_once_that_are_right_are_not_limited)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
-	struct crowd c = { .f = &f, .header = test_basic(&f, "ann", "password") };
+	test_user(&f, "ann", "a good password", false);
+	struct crowd c = { .f = &f, .header = test_basic(&f, "ann", "a good password") };
 	run_crowd(&c);
 	EXPECT(c.n_right == THREADS * 20);
 	fixture_done(&f);
@@ -485,7 +486,7 @@ TEST(many_at_once_that_are_right_are_not_limited)
 TEST(many_at_once_are_no_way_around_the_limit)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	struct crowd c = { .f = &f, .header = test_basic(&f, "ann", "wrong") };
 	run_crowd(&c);
 	EXPECT(c.n_right == 0 && c.n_wrong == 10 && c.n_limited == THREADS * 20 - 10);
@@ -511,8 +512,8 @@ TEST(checks_and_changes_run_beside_each_other)
 	struct auth_audit_entry *list;
 	size_t n;
 	pthread_t t[2];
-	test_user(&f, "ann", "password", false);
-	struct crowd c = { .f = &f, .header = test_basic(&f, "ann", "password") };
+	test_user(&f, "ann", "a good password", false);
+	struct crowd c = { .f = &f, .header = test_basic(&f, "ann", "a good password") };
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		EXPECT_OK(thread_start(&t[i], "change", change, &c));
 	run_crowd(&c);

@@ -7,13 +7,25 @@
 #define SALT_BYTES 16
 #define HASH_BYTES 32
 
+/* Of UTF-8: bytes that begin one. */
+static size_t count_characters(struct str s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.len; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
 struct err *auth_password_check(struct str password)
 {
-	if (password.len >= LIMIT_PASSWORD_LEAST && password.len <= LIMIT_PASSWORD_BYTES)
-		return NULL;
-	return err_coded(ERR_INVALID, "PASSWORD", "Choose a longer one; several words are fine.",
-			 "a password has %d to %d bytes", LIMIT_PASSWORD_LEAST,
-			 LIMIT_PASSWORD_BYTES);
+	if (password.len > LIMIT_PASSWORD_BYTES)
+		return err_coded(ERR_INVALID, "PASSWORD", "Choose a shorter one.",
+				 "a password has at most %d bytes", LIMIT_PASSWORD_BYTES);
+	if (count_characters(password) < LIMIT_PASSWORD_LEAST)
+		return err_coded(ERR_INVALID, "PASSWORD",
+				 "Choose a longer one; several words are fine.",
+				 "a password has at least %d characters", LIMIT_PASSWORD_LEAST);
+	return NULL;
 }
 
 struct err *auth_password_hash(struct auth *a, struct str password, char out[AUTH_HASH_TEXT])

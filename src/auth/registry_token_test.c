@@ -25,10 +25,10 @@ static struct err *read_it(struct fixture *f, const char *token, bool *fresh)
 TEST(a_registry_token_says_what_it_was_told)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	const struct auth_principal all[] = {
 		login(&f, STR("")),
-		login(&f, test_basic(&f, "ann", "password")),
+		login(&f, test_basic(&f, "ann", "a good password")),
 		login(&f, test_bearer(&f, test_token(&f, "ann", AUTH_DEVELOP, "demo", 0, NULL))),
 		login(&f, test_bearer(&f, test_worker_token(&f, "arm", "pool"))),
 	};
@@ -144,8 +144,8 @@ TEST(a_registry_token_is_fresh_until_something_changes)
 	struct fixture f = fixture_open();
 	own_mem char *token = NULL, *late = NULL, *again = NULL;
 	bool fresh;
-	test_user(&f, "ann", "password", false);
-	struct auth_principal who = login(&f, test_basic(&f, "ann", "password"));
+	test_user(&f, "ann", "a good password", false);
+	struct auth_principal who = login(&f, test_basic(&f, "ann", "a good password"));
 	EXPECT_OK(auth_registry_token(f.auth, &who, two_scopes, 2, 300, &token));
 	EXPECT_OK(read_it(&f, token, &fresh));
 	EXPECT(fresh);

@@ -46,8 +46,8 @@ TEST(a_session_is_its_user)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who, again;
-	test_user(&f, "ann", "open sesame", true);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	test_user(&f, "ann", "open sesame now", true);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	EXPECT(str_starts(str_of(secret), STR("kilns_")) && strlen(secret) == 49);
 	for (int i = 0; i < 2; i++) { /* asked, and remembered */
 		EXPECT_OK(auth_session_check(f.auth, str_of(secret), "192.0.2.1", &again));
@@ -68,14 +68,14 @@ TEST(what_is_no_session)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	const char *token = test_token(&f, "ann", AUTH_NONE, NULL, 0, NULL);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	char other[50];
 	snprintf(other, sizeof(other), "%s", secret);
 	other[48] = other[48] == 'a' ? 'b' : 'a';
-	const char *const wrong[] = { "",    "kilns_",     other, token, who.session_id,
-				      "ann", "open sesame" };
+	const char *const wrong[] = { "",    "kilns_",         other, token, who.session_id,
+				      "ann", "open sesame now" };
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		EXPECT_STR(str_of(check_code(&f, wrong[i])), "SESSION_ENDED");
 	/* And a session's secret is no token or password. */
@@ -91,27 +91,27 @@ TEST(what_is_no_session)
 TEST(only_a_password_starts_one)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	const char *token = test_token(&f, "ann", AUTH_VIEW, NULL, 0, NULL);
 	const char *worker = test_worker_token(&f, "w", "");
 	EXPECT_STR(str_of(start_code(&f, "ann", "open sesam")), "LOGIN_FAILED");
-	EXPECT_STR(str_of(start_code(&f, "bob", "open sesame")), "LOGIN_FAILED");
+	EXPECT_STR(str_of(start_code(&f, "bob", "open sesame now")), "LOGIN_FAILED");
 	EXPECT_STR(str_of(start_code(&f, "ann", token)), "LOGIN_FAILED");
 	EXPECT_STR(str_of(start_code(&f, "token", token)), "LOGIN_FAILED");
 	EXPECT_STR(str_of(start_code(&f, "worker", worker)), "LOGIN_FAILED");
-	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame")), "");
+	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame now")), "");
 	fixture_done(&f);
 }
 
 TEST(failed_ones_are_limited_as_logins_are)
 {
 	struct fixture f = fixture_open();
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	for (int i = 0; i < 10; i++)
 		EXPECT_STR(str_of(start_code(&f, "ann", "wrong one")), "LOGIN_FAILED");
-	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame")), "LOGIN_LIMITED");
+	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame now")), "LOGIN_LIMITED");
 	test_mono_ms += 3600000;
-	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame")), "");
+	EXPECT_STR(str_of(start_code(&f, "ann", "open sesame now")), "");
 	fixture_done(&f);
 }
 
@@ -120,8 +120,8 @@ TEST(the_database_has_no_secret_of_a_session)
 	struct fixture f = fixture_open();
 	struct auth_principal who;
 	char stored[AUTH_HASH_TEXT] = "";
-	test_user(&f, "ann", "open sesame", false);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	test_user(&f, "ann", "open sesame now", false);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	EXPECT_OK(db_query(f.db, "SELECT secret_hash FROM web_session", DB_NO_PARAMS, see_text,
 			   stored));
 	EXPECT(strlen(stored) == 64 && !strstr(stored, secret + 6));
@@ -139,8 +139,8 @@ TEST(unused_for_seven_days_it_is_over)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "open sesame", false);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	test_user(&f, "ann", "open sesame now", false);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	pass(7 * DAY_NS - TEST_SECOND_NS);
 	EXPECT_STR(str_of(check_code(&f, secret)), "");
 	pass(7 * DAY_NS - TEST_SECOND_NS);
@@ -154,8 +154,8 @@ TEST(used_all_the_time_it_is_over_after_thirty_days)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "open sesame", false);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	test_user(&f, "ann", "open sesame now", false);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	for (int day = 1; day < 30; day++) {
 		pass(DAY_NS);
 		EXPECT_STR(str_of(check_code(&f, secret)), "");
@@ -171,16 +171,16 @@ TEST(the_limits_of_sessions_can_be_set)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	auth_session_limits(f.auth, 60, 100);
-	const char *secret = start(&f, "ann", "open sesame", &who);
+	const char *secret = start(&f, "ann", "open sesame now", &who);
 	for (int i = 0; i < 9; i++) { /* every use counts, though it is remembered for a minute */
 		pass(11 * TEST_SECOND_NS);
 		EXPECT_STR(str_of(check_code(&f, secret)), "");
 	}
 	pass(TEST_SECOND_NS);
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
-	secret = start(&f, "ann", "open sesame", &who);
+	secret = start(&f, "ann", "open sesame now", &who);
 	pass(60 * TEST_SECOND_NS);
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
 	fixture_done(&f);
@@ -192,27 +192,27 @@ TEST(it_ends_with_the_password_and_the_user)
 	struct fixture f = fixture_open();
 	struct auth_principal ann, bob;
 	bool found;
-	test_user(&f, "ann", "open sesame", false);
-	test_user(&f, "bob", "open sesame", true);
-	const char *other = start(&f, "bob", "open sesame", &bob);
+	test_user(&f, "ann", "open sesame now", false);
+	test_user(&f, "bob", "open sesame now", true);
+	const char *other = start(&f, "bob", "open sesame now", &bob);
 
-	const char *secret = start(&f, "ann", "open sesame", &ann);
+	const char *secret = start(&f, "ann", "open sesame now", &ann);
 	EXPECT_OK(auth_user_update(f.auth, STR("ann"), NULL, &yes, &no));
 	EXPECT_STR(str_of(check_code(&f, secret)), "");
 	EXPECT_OK(auth_session_check(f.auth, str_of(secret), NULL, &ann));
 	EXPECT(ann.is_admin); /* now */
 
-	EXPECT_OK(auth_user_update(f.auth, STR("ann"), &STR("another one"), NULL, NULL));
+	EXPECT_OK(auth_user_update(f.auth, STR("ann"), &STR("another password"), NULL, NULL));
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
 	EXPECT_STR(str_of(test_code(auth_refresh(f.auth, &ann))), "LOGIN_FAILED");
 
-	secret = start(&f, "ann", "another one", &ann);
+	secret = start(&f, "ann", "another password", &ann);
 	EXPECT_OK(auth_user_update(f.auth, STR("ann"), NULL, NULL, &yes));
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
 	EXPECT_OK(auth_user_update(f.auth, STR("ann"), NULL, NULL, &no)); /* not again with it */
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
 
-	secret = start(&f, "ann", "another one", &ann);
+	secret = start(&f, "ann", "another password", &ann);
 	EXPECT_OK(auth_user_delete(f.auth, STR("ann"), &found));
 	EXPECT_STR(str_of(check_code(&f, secret)), "SESSION_ENDED");
 	EXPECT_STR(str_of(check_code(&f, other)), "");
@@ -226,10 +226,10 @@ TEST(sessions_are_listed_and_ended_by_their_user_only)
 	struct fixture f = fixture_open();
 	struct auth_principal ann, bob;
 	bool found;
-	test_user(&f, "ann", "open sesame", false);
-	test_user(&f, "bob", "open sesame", false);
-	const char *secret = start(&f, "ann", "open sesame", &ann);
-	start(&f, "bob", "open sesame", &bob);
+	test_user(&f, "ann", "open sesame now", false);
+	test_user(&f, "bob", "open sesame now", false);
+	const char *secret = start(&f, "ann", "open sesame now", &ann);
+	start(&f, "bob", "open sesame now", &bob);
 	struct auth_session s = only(&f, "ann");
 	EXPECT_STR(str_of(s.id), ann.session_id);
 	EXPECT_STR(str_of(s.remote), "192.0.2.1");
@@ -265,13 +265,13 @@ TEST(a_user_has_a_bounded_number_of_sessions)
 	struct auth_principal who;
 	struct auth_session *list;
 	size_t n;
-	test_user(&f, "ann", "open sesame", false);
-	const char *first = start(&f, "ann", "open sesame", &who);
+	test_user(&f, "ann", "open sesame now", false);
+	const char *first = start(&f, "ann", "open sesame now", &who);
 	pass(TEST_SECOND_NS);
-	const char *second = start(&f, "ann", "open sesame", &who);
+	const char *second = start(&f, "ann", "open sesame now", &who);
 	for (int i = 2; i <= LIMIT_USER_SESSIONS; i++) {
 		pass(TEST_SECOND_NS);
-		start(&f, "ann", "open sesame", &who);
+		start(&f, "ann", "open sesame now", &who);
 	}
 	EXPECT_OK(auth_session_list(f.auth, f.m, who.user_id, &list, &n));
 	EXPECT(n == LIMIT_USER_SESSIONS);
@@ -281,7 +281,7 @@ TEST(a_user_has_a_bounded_number_of_sessions)
 
 	int64_t rows = 0; /* those that are over go with the next sign-in */
 	pass(8 * DAY_NS);
-	start(&f, "ann", "open sesame", &who);
+	start(&f, "ann", "open sesame now", &who);
 	EXPECT_OK(db_query(f.db, "SELECT COUNT(*) FROM web_session", DB_NO_PARAMS, see_int, &rows));
 	EXPECT(rows == 1);
 	fixture_done(&f);
@@ -293,10 +293,10 @@ TEST(a_browser_s_name_is_cut_and_printable)
 	struct auth_principal who;
 	const char *secret;
 	char agent[400];
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	memset(agent, 'x', sizeof(agent));
 	memcpy(agent, "a\xff\n\"", 4);
-	EXPECT_OK(auth_session_start(f.auth, f.m, STR("ann"), STR("open sesame"), NULL,
+	EXPECT_OK(auth_session_start(f.auth, f.m, STR("ann"), STR("open sesame now"), NULL,
 				     str_n(agent, sizeof(agent)), &who, &secret));
 	struct auth_session s = only(&f, "ann");
 	EXPECT(str_starts(str_of(s.user_agent), STR("a??\"xx")));
@@ -309,9 +309,9 @@ TEST(the_csrf_token_belongs_to_one_session)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
-	test_user(&f, "ann", "open sesame", false);
-	struct str a = str_of(start(&f, "ann", "open sesame", &who));
-	struct str b = str_of(start(&f, "ann", "open sesame", &who));
+	test_user(&f, "ann", "open sesame now", false);
+	struct str a = str_of(start(&f, "ann", "open sesame now", &who));
+	struct str b = str_of(start(&f, "ann", "open sesame now", &who));
 	struct auth_csrf t = auth_session_csrf(f.auth, a);
 	EXPECT(strlen(t.s) == 43);
 	EXPECT(auth_session_csrf_ok(f.auth, a, str_of(t.s)));

@@ -33,14 +33,47 @@ TEST(names_of_users)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct auth_user u;
 		const char *code = test_code(auth_user_create(f.auth, f.m, str_of(rows[i].name),
-							      STR("password"), false, &u));
+							      STR("a good password"), false, &u));
 		if (strcmp(code, rows[i].code) != 0)
 			fail_msg("%s: %s", rows[i].name, code);
 	}
 	fixture_done(&f);
 }
 
-TEST(passwords_have_8_to_1024_bytes_and_all_count)
+/* Eight bytes were enough before. */
+TEST(a_shorter_password_that_was_set_before_goes_on_working)
+{
+	struct fixture f = fixture_open();
+	struct auth_principal who;
+	struct auth_user u;
+	char hash[AUTH_HASH_TEXT];
+	EXPECT_OK(auth_user_create(f.auth, f.m, STR("a"), STR("a long password"), true, &u));
+	EXPECT_OK(auth_password_hash(f.auth, STR("8 bytes!"), hash));
+	EXPECT_OK(db_exec(f.db, "UPDATE user_account SET password_hash = $1",
+			  DB_PARAMS(db_cstr(hash))));
+	EXPECT_OK(auth_login(f.auth, STR("a"), STR("8 bytes!"), NULL, &who));
+	struct str again = STR("8 bytes!");
+	EXPECT_STR(str_of(test_code(auth_user_update(f.auth, STR("a"), &again, NULL, NULL))),
+		   "PASSWORD");
+	fixture_done(&f);
+}
+
+TEST(a_password_has_12_characters_whatever_their_bytes)
+{
+	struct fixture f = fixture_open();
+	struct auth_user u;
+	static const char *const few[] = { "12345678901",
+					   "\xe5\x8f\xa3\xe4\xbb\xa4\xe5\x8f\xa3\xe4\xbb\xa4",
+					   "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9" };
+	for (size_t i = 0; i < ARRAY_LEN(few); i++)
+		EXPECT_STR(str_of(test_code(auth_user_create(f.auth, f.m, STR("a"), str_of(few[i]),
+							     false, &u))),
+			   "PASSWORD");
+	EXPECT_OK(auth_user_create(f.auth, f.m, STR("a"), STR("1234567890 \xc3\xa9"), false, &u));
+	fixture_done(&f);
+}
+
+TEST(passwords_have_12_characters_to_1024_bytes_and_all_count)
 {
 	struct fixture f = fixture_open();
 	struct auth_principal who;
@@ -48,7 +81,7 @@ TEST(passwords_have_8_to_1024_bytes_and_all_count)
 	char p[1026];
 	memset(p, 'x', sizeof(p));
 	EXPECT_STR(
-		str_of(test_code(auth_user_create(f.auth, f.m, STR("a"), str_n(p, 7), false, &u))),
+		str_of(test_code(auth_user_create(f.auth, f.m, STR("a"), str_n(p, 11), false, &u))),
 		"PASSWORD");
 	EXPECT_STR(str_of(test_code(
 			   auth_user_create(f.auth, f.m, STR("a"), str_n(p, 1025), false, &u))),
@@ -73,7 +106,7 @@ TEST(the_database_has_no_secret_in_clear)
 {
 	struct fixture f = fixture_open();
 	char stored[AUTH_HASH_TEXT] = "";
-	test_user(&f, "ann", "open sesame", false);
+	test_user(&f, "ann", "open sesame now", false);
 	EXPECT_OK(db_query(f.db, "SELECT password_hash FROM user_account", DB_NO_PARAMS, see_text,
 			   stored));
 	EXPECT(str_starts(str_of(stored), STR("$argon2id$v=19$m=8,t=1,p=1$")));
@@ -114,9 +147,9 @@ TEST(the_first_user_takes_the_password_that_was_given)
 	struct auth_principal who;
 	char *made;
 	EXPECT_ERR(auth_first_user(f.auth, "short", &made), ERR_INVALID, NULL);
-	EXPECT_OK(auth_first_user(f.auth, "long enough", &made));
+	EXPECT_OK(auth_first_user(f.auth, "words that are long enough", &made));
 	EXPECT(!made);
-	EXPECT_OK(auth_login(f.auth, STR("admin"), STR("long enough"), NULL, &who));
+	EXPECT_OK(auth_login(f.auth, STR("admin"), STR("words that are long enough"), NULL, &who));
 	fixture_done(&f);
 }
 
@@ -125,15 +158,15 @@ TEST(the_last_administrator_cannot_be_lost)
 	static const bool no = false, yes = true;
 	struct fixture f = fixture_open();
 	bool found;
-	test_user(&f, "one", "password", true);
-	test_user(&f, "plain", "password", false);
+	test_user(&f, "one", "a good password", true);
+	test_user(&f, "plain", "a good password", false);
 	EXPECT_STR(str_of(test_code(auth_user_update(f.auth, STR("one"), NULL, &no, NULL))),
 		   "LAST_ADMIN");
 	EXPECT_STR(str_of(test_code(auth_user_update(f.auth, STR("one"), NULL, NULL, &yes))),
 		   "LAST_ADMIN");
 	EXPECT_STR(str_of(test_code(auth_user_delete(f.auth, STR("one"), &found))), "LAST_ADMIN");
 	/* One that is disabled does not count. */
-	test_user(&f, "two", "password", true);
+	test_user(&f, "two", "a good password", true);
 	EXPECT_OK(auth_user_update(f.auth, STR("two"), NULL, NULL, &yes));
 	EXPECT_STR(str_of(test_code(auth_user_delete(f.auth, STR("one"), &found))), "LAST_ADMIN");
 	EXPECT_OK(auth_user_update(f.auth, STR("two"), NULL, NULL, &no));
@@ -150,9 +183,9 @@ TEST(users_are_listed_in_pages_by_name)
 	struct fixture f = fixture_open();
 	struct auth_user *list;
 	size_t n;
-	test_user(&f, "c", "password", false);
+	test_user(&f, "c", "a good password", false);
 	test_user(&f, "a", "", false);
-	test_user(&f, "b", "password", true);
+	test_user(&f, "b", "a good password", true);
 	EXPECT_OK(auth_user_list(f.auth, f.m, STR(""), 2, &list, &n));
 	EXPECT(n == 2 && !list[0].has_password && list[1].is_admin);
 	EXPECT_STR(str_of(list[0].name), "a");
@@ -184,8 +217,8 @@ TEST(tokens_are_listed_and_deleted_by_their_user_only)
 	struct auth_token *list, t;
 	size_t n;
 	bool found;
-	test_user(&f, "ann", "password", false);
-	test_user(&f, "bob", "password", false);
+	test_user(&f, "ann", "a good password", false);
+	test_user(&f, "bob", "a good password", false);
 	test_token(&f, "ann", AUTH_VIEW, "demo", test_unix_ns + TEST_SECOND_NS, &a_id);
 	test_token(&f, "bob", AUTH_NONE, NULL, 0, &b_id);
 	test_worker_token(&f, "arm-1", "arm");
@@ -214,7 +247,7 @@ TEST(requests_for_tokens_that_make_no_sense_are_refused)
 	struct fixture f = fixture_open();
 	struct auth_token t;
 	const char *secret;
-	test_user(&f, "ann", "password", false);
+	test_user(&f, "ann", "a good password", false);
 	struct auth_token_request good = { .name = STR("x"), .user_id = test_user_id(&f, "ann") };
 	struct auth_token_request r = good;
 	r.name = STR("");

@@ -39,7 +39,7 @@
 /* auth */
 #define LIMIT_AUTHORIZATION_BYTES ((size_t)8 << 10) /* an Authorization header */
 #define LIMIT_USER_NAME_BYTES     64
-#define LIMIT_PASSWORD_LEAST      8
+#define LIMIT_PASSWORD_LEAST      12 /* characters, where one is set */
 #define LIMIT_PASSWORD_BYTES      1024
 #define LIMIT_TOKEN_NAME_BYTES    64
 #define LIMIT_USER_TOKENS         200

@@ -18,6 +18,9 @@ async function makeUsers(browser, server, page) {
   await step("users: one is made, the generated password shown once", async () => {
     await button(page, "Make a user").click();
     await dialog.getByLabel("Name", { exact: true }).fill("lena");
+    await dialog.getByLabel("Password").fill("11-letters!");
+    await button(dialog, "Make a user").click();
+    await dialog.getByText("At least 12 characters", { exact: true }).waitFor();
     await button(dialog, "Generate").click();
     password = (await dialog.getByRole("group", { name: "the password" }).innerText()).trim();
     await button(dialog, "Make a user").click();
@@ -88,9 +91,9 @@ async function changeUser(browser, server, page, password) {
     expectEqual(await server.statusAs("lena", password, "audit"), 403, "after");
   });
   await check("users: a new password takes the place of the old one", async () => {
-    await page.getByLabel("New password").fill("short");
+    await page.getByLabel("New password").fill("11-letters!");
     await button(page, "Set the password").click();
-    await page.getByText("At least 8 characters", { exact: true }).waitFor();
+    await page.getByText("At least 12 characters", { exact: true }).waitFor();
     await page.getByLabel("New password").fill("another-password");
     await button(page, "Set the password").click();
     await page.locator(".saved").waitFor();

@@ -113,6 +113,9 @@ async function passwords(browser, server, page) {
     const own = await browser.page();
     await signIn(own, server.url, "/account", "mina", "first-password");
     await own.getByLabel("Current password").fill("first-password");
+    await own.getByLabel("New password").fill("11-letters!");
+    await own.getByRole("button", { name: "Change the password" }).click();
+    await own.getByText("At least 12 characters", { exact: true }).waitFor();
     await own.getByLabel("New password").fill("second-password");
     await own.getByRole("button", { name: "Change the password" }).click();
     await own.getByRole("button", { name: "Sign in" }).waitFor();

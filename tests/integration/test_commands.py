@@ -605,18 +605,18 @@ def can_log_in(cli, password):
 def test_a_user_changes_the_password_at_the_terminal(mina):
     with terminal(["user", "password"], mina.env) as (answer, end):
         answer("Present password: ", PASSWORD + "\n")
-        answer("New password: ", " a new one \n")
-        answer("Once more: ", " a new one \n")
+        answer("New password, at least 12 characters: ", " a new one too \n")
+        answer("Once more: ", " a new one too \n")
         code, screen = end()
     assert code == 0 and f"{mina.user} has a new password" in screen, screen
     assert PASSWORD not in screen and "a new one" not in screen, "it was shown"
-    assert can_log_in(mina, " a new one ") and not can_log_in(mina, PASSWORD)
+    assert can_log_in(mina, " a new one too ") and not can_log_in(mina, PASSWORD)
 
 
 def test_a_password_that_is_not_changed(mina, tmp_path):
     def typed(*answers):
         with terminal(["user", "password"], mina.env) as (answer, end):
-            for prompt, words in zip(("Present password: ", "New password: ", "Once more: "), answers):
+            for prompt, words in zip(("Present password: ", "New password, at least 12 characters: ", "Once more: "), answers):
                 answer(prompt, words)
             return end()
 

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from conftest import SLOW, Service, quote, wait_for
+from conftest import KILN, SLOW, Service, quote, run, wait_for
 
 PASSWORD = "a good password"
 
@@ -220,6 +220,32 @@ def test_sessions_are_listed_and_ended(server):
     narrow = server.ok("POST", "/api/v1/tokens", {"name": "n", "role": "view"}, basic=("bob", PASSWORD))["secret"]
     assert server.api("DELETE", "/api/v1/sessions/ses-x", token=narrow).status == 403
     assert server.api("DELETE", "/api/v1/sessions/ses-x", basic=("bob", PASSWORD)).status == 404
+
+
+SHORT = ["11-letters!", "口令口令", "é" * 11]  # the last two have 12 bytes and more
+
+
+def test_a_password_that_is_set_has_12_characters(server, tmp_path):
+    """Wherever it is set: by who makes the user, who changes it, oneself, the command line, and the first start."""
+    enough = "口令" * 6
+    def refused(r):
+        assert (r.status, r.json["code"]) == (400, "PASSWORD") and "at least 12 characters" in r.json["detail"] and r.json["remedy"], r.body
+
+    for short in SHORT:
+        refused(server.api("POST", "/api/v1/users", {"name": "dora", "password": short}))
+        refused(server.api("PATCH", "/api/v1/users/bob", {"password": short}))
+        refused(server.api("PATCH", "/api/v1/users/bob", {"password": short, "currentPassword": PASSWORD}, basic=("bob", PASSWORD)))
+    assert server.api("GET", "/api/v1/users/dora").status == 404
+    server.user("dora", enough)
+    assert server.api("GET", "/api/v1/whoami", basic=("dora", enough)).status == 200
+    env = {"KILN_CONFIG": str(tmp_path / "login.json")}
+    run([KILN, "login", server.host, "--username", "admin", "--password-stdin"], env=env, input=server.admin_password)
+    for words in (("user", "create", "fred"), ("user", "update", "bob"), ("user", "password", "bob")):
+        r = run([KILN, *words, "--password-stdin"], env=env, input=SHORT[0], code=1)
+        assert "at least 12 characters" in r.err and "several words" in r.err, r
+    r = run([KILN, "serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--slots", "0"], env={"KILN_ADMIN_PASSWORD": SHORT[0]}, code=None)
+    assert r.code and "at least 12 characters" in r.err, r
+    assert server.api("GET", "/api/v1/whoami", basic=("bob", PASSWORD)).status == 200
 
 
 def test_it_ends_with_the_password_and_the_user(server):

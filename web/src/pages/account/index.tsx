@@ -4,6 +4,7 @@ import { api, path, type UserChange, type WhoAmI } from "../../api";
 import { useChange } from "../../queries";
 import { useMe } from "../../session";
 import { Page, Section } from "../../ui/page";
+import { PASSWORD_LEAST } from "../../ui/password";
 import { ProblemAlert } from "../../ui/states";
 import { Sessions } from "./sessions";
 import { useText } from "./text";
@@ -30,8 +31,8 @@ function Password({ me }: { me: WhoAmI }) {
         <Form.Item
           name="password"
           label={t("account.new")}
-          extra={t("account.passwordHint")}
-          rules={[{ required: true, min: 8, message: t("account.short") }]}
+          extra={t("account.passwordHint", { n: PASSWORD_LEAST })}
+          rules={[{ required: true, min: PASSWORD_LEAST, message: t("account.short", { n: PASSWORD_LEAST }) }]}
         >
           <Input.Password autoComplete="new-password" />
         </Form.Item>

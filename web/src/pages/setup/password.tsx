@@ -4,6 +4,7 @@ import { api, path, type UserChange } from "../../api";
 import { useChange } from "../../queries";
 import { useMe, useSignIn } from "../../session";
 import { announce } from "../../ui/announce";
+import { PASSWORD_LEAST } from "../../ui/password";
 import { ProblemAlert } from "../../ui/states";
 import { useText } from "./text";
 
@@ -34,8 +35,8 @@ export function Password({ done }: { done: () => void }) {
       <Form.Item
         name="password"
         label={t("setup.newPassword", { user })}
-        extra={t("setup.passwordHint")}
-        rules={[{ required: true, min: 12, message: t("setup.short") }]}
+        extra={t("setup.passwordHint", { n: PASSWORD_LEAST })}
+        rules={[{ required: true, min: PASSWORD_LEAST, message: t("setup.short", { n: PASSWORD_LEAST }) }]}
       >
         <Input.Password autoComplete="new-password" />
       </Form.Item>

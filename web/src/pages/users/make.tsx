@@ -5,6 +5,7 @@ import { api, type NewUser, type User } from "../../api";
 import { useChange } from "../../queries";
 import { announce } from "../../ui/announce";
 import { MakeDialog } from "../../ui/make";
+import { PASSWORD_LEAST } from "../../ui/password";
 import { Once, PasswordField } from "./parts";
 import { useText } from "./text";
 
@@ -44,7 +45,12 @@ export function MakeUser({ close }: { close: () => void }) {
       <Form.Item name="name" label={t("users.name")} rules={[{ required: true, message: t("users.needed") }]} extra={t("users.nameHint")}>
         <Input autoFocus maxLength={64} autoComplete="off" autoCapitalize="none" spellCheck={false} />
       </Form.Item>
-      <Form.Item name="password" label={t("users.password")} rules={[{ min: 8, message: t("users.short") }]} extra={t("users.passwordHint")}>
+      <Form.Item
+        name="password"
+        label={t("users.password")}
+        rules={[{ min: PASSWORD_LEAST, message: t("users.short", { n: PASSWORD_LEAST }) }]}
+        extra={t("users.passwordHint", { n: PASSWORD_LEAST })}
+      >
         <PasswordField generated={generated} setGenerated={setGenerated} />
       </Form.Item>
       <Form.Item name="admin" label={t("users.mark.admin")} valuePropName="checked" extra={t("users.ask.promote.text")}>

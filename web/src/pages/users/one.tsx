@@ -10,6 +10,7 @@ import { announce } from "../../ui/announce";
 import { useConfirm } from "../../ui/confirm";
 import { Deletion } from "../../ui/deletion";
 import { Facts, Page, Section } from "../../ui/page";
+import { PASSWORD_LEAST } from "../../ui/password";
 import { AdminsOnly } from "../../ui/roles";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { Time } from "../../ui/values";
@@ -92,8 +93,8 @@ function PasswordForm({ name }: { name: string }) {
       <Form.Item
         name="password"
         label={t("users.newPassword")}
-        rules={[{ required: true, min: 8, message: t("users.short") }]}
-        extra={t("users.passwordEnds")}
+        rules={[{ required: true, min: PASSWORD_LEAST, message: t("users.short", { n: PASSWORD_LEAST }) }]}
+        extra={t("users.passwordEnds", { n: PASSWORD_LEAST })}
       >
         <PasswordField generated={generated} setGenerated={setGenerated} />
       </Form.Item>
