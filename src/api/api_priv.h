@@ -60,6 +60,7 @@ struct api_route {
 /* Tables end with a NULL pattern. One per file. */
 extern const struct api_route api_access_routes[];     /* access.c: users, tokens, roles, audit */
 extern const struct api_route api_instance_routes[];   /* instance.c: version, disk, settings */
+extern const struct api_route api_insights_routes[];   /* insights.c: what builds say together */
 extern const struct api_route api_session_routes[];    /* sessions.c: of the console */
 extern const struct api_route api_repository_routes[]; /* repositories.c: namespaces, repositories,
 							* tags */

@@ -100,6 +100,7 @@ const struct db_migration db_migrations[] = {
 	{ "0010 builds of a delivery", db_delivery_sql },
 	{ "0011 audit log by user and target", db_audit_sql },
 	{ "0012 manifests by digest", holders_sql },
+	{ "0013 builds by time", db_created_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

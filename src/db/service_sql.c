@@ -263,6 +263,11 @@ const char db_build_sql[] =
 	"  first_seen_ns BIGINT NOT NULL,"
 	"  last_seen_ns BIGINT NOT NULL);";
 
+/* builds are counted by day, and the records are not read for it */
+const char db_created_sql[] =
+	"CREATE INDEX build_record_created ON build_record"
+	"  (created_ns, repository_id, status, started_ns, ended_ns, rerun_of);";
+
 const char db_session_sql[] =
 	"CREATE TABLE web_session ("
 	"  id TEXT PRIMARY KEY," /* ses-… */

@@ -91,6 +91,23 @@ struct err *pipeline_build_page(struct pipeline *p, const struct pipeline_build_
 				const char *before, bool (*row)(void *arg, struct db_row *r),
 				void *arg);
 
+/* A SELECT that is put together; `sql` ends in a WHERE with a condition. */
+#define PIPELINE_MOST_PARAMS 12
+struct pipeline_sql_query {
+	struct buf sql;
+	struct db_param params[PIPELINE_MOST_PARAMS];
+	size_t n;
+};
+/* Adds " AND ", the condition ("r.ref = "), and the value's placeholder. */
+void pipeline_where(struct pipeline_sql_query *q, const char *condition, struct db_param value);
+/* Only what `who` may see: a set of repositories that is made once for the query. `repository_id`
+ * is the expression that is to be in it. */
+void pipeline_where_visible(struct pipeline_sql_query *q, const char *repository_id,
+			    const struct auth_principal *who);
+/* Runs what was put together, and frees its text. */
+struct err *pipeline_query_run(struct pipeline *p, struct pipeline_sql_query *q,
+			       bool (*row)(void *arg, struct db_row *r), void *arg);
+
 /* The one writer of a record's status: `r` has what is stored with it (error, digest, canceled_by,
  * superseded_by). Asserts the move. */
 struct err *pipeline_record_move(struct pipeline *p, struct db_tx *tx, struct pipeline_record *r,

@@ -1,6 +1,7 @@
 /* Build records out of the database: one, a page, its steps. */
 #include "pipeline/pipeline_priv.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define RECORD_COLUMNS                                                                       \
@@ -188,40 +189,34 @@ struct err *pipeline_build_get(struct pipeline *p, struct arena *a, struct str i
 
 /* ---- pages ---- */
 
-#define MOST_LIST_PARAMS 9
-
-struct list_query {
-	struct buf sql;
-	struct db_param params[MOST_LIST_PARAMS];
-	size_t n;
-};
-
-static void where(struct list_query *q, const char *condition, struct db_param value)
+void pipeline_where(struct pipeline_sql_query *q, const char *condition, struct db_param value)
 {
+	assert(q->n < ARRAY_LEN(q->params));
 	q->params[q->n++] = value;
 	buf_printf(&q->sql, " AND %s$%zu", condition, q->n);
 }
 
-/* The repositories that may be seen, as a set that is made once for the query. The concatenation
- * keeps the database from reading all records of all of them, to sort them then. */
-static void where_visible(struct list_query *q, const struct auth_principal *who)
+void pipeline_where_visible(struct pipeline_sql_query *q, const char *repository_id,
+			    const struct auth_principal *who)
 {
 	bool is_user = who->kind == AUTH_USER;
 	bool all = who->kind == AUTH_SYSTEM || (is_user && who->is_admin);
 	if (all && !who->only_namespace[0])
 		return;
-	buf_add(&q->sql, STR(" AND r.repository_id || '' IN (SELECT v.id FROM image_repository v"
-			     " WHERE v.type = 'PUBLIC'"));
+	buf_printf(&q->sql,
+		   " AND %s IN (SELECT v.id FROM image_repository v WHERE v.type = 'PUBLIC'",
+		   repository_id);
 	if (is_user || all) {
 		buf_add(&q->sql, STR(" OR (1 = 1"));
 		if (who->only_namespace[0])
-			where(q, "v.namespace = ", db_cstr(who->only_namespace));
+			pipeline_where(q, "v.namespace = ", db_cstr(who->only_namespace));
 		if (!all) {
-			where(q,
-			      "EXISTS (SELECT 1 FROM role_grant g WHERE g.namespace = v.namespace"
-			      " AND (g.repository = '' OR g.repository = v.name)"
-			      " AND g.user_id = ",
-			      db_cstr(who->user_id));
+			pipeline_where(
+				q,
+				"EXISTS (SELECT 1 FROM role_grant g WHERE g.namespace = v.namespace"
+				" AND (g.repository = '' OR g.repository = v.name)"
+				" AND g.user_id = ",
+				db_cstr(who->user_id));
 			buf_add_c(&q->sql, ')');
 		}
 		buf_add_c(&q->sql, ')');
@@ -229,39 +224,48 @@ static void where_visible(struct list_query *q, const struct auth_principal *who
 	buf_add_c(&q->sql, ')');
 }
 
+struct err *pipeline_query_run(struct pipeline *p, struct pipeline_sql_query *q,
+			       bool (*row)(void *arg, struct db_row *r), void *arg)
+{
+	own_mem char *sql = NULL;
+	size_t len;
+	TRY(buf_finish(&q->sql, &sql, &len));
+	return db_query(p->o.db, sql, q->params, q->n, row, arg);
+}
+
 struct err *pipeline_build_page(struct pipeline *p, const struct pipeline_build_query *q,
 				const char *before, bool (*row)(void *arg, struct db_row *r),
 				void *arg)
 {
-	struct list_query l = { .n = 0 };
+	struct pipeline_sql_query l = { .n = 0 };
 	buf_init(&l.sql, 8 << 10);
 	buf_add(&l.sql, str_of(before));
 	buf_add(&l.sql, STR("SELECT " RECORD_COLUMNS " FROM build_record r"
 			    " JOIN image_repository i ON i.id = r.repository_id WHERE 1 = 1"));
 	if (q->repository_id.len)
-		where(&l, "r.repository_id = ", db_text(q->repository_id));
+		pipeline_where(&l, "r.repository_id = ", db_text(q->repository_id));
 	if (q->rule_id.len)
-		where(&l, "r.rule_id = ", db_text(q->rule_id));
+		pipeline_where(&l, "r.rule_id = ", db_text(q->rule_id));
 	if (q->ref.len)
-		where(&l, "r.ref = ", db_text(q->ref));
+		pipeline_where(&l, "r.ref = ", db_text(q->ref));
 	if (q->delivery_id.len) {
-		where(&l, "r.id IN (SELECT record_id FROM delivery_build WHERE delivery_id = ",
-		      db_text(q->delivery_id));
+		pipeline_where(&l,
+			       "r.id IN (SELECT record_id FROM delivery_build WHERE delivery_id = ",
+			       db_text(q->delivery_id));
 		buf_add_c(&l.sql, ')');
 	}
 	if (q->has_status)
-		where(&l, "r.status = ", db_cstr(pipeline_status_name(q->status)));
+		pipeline_where(&l, "r.status = ", db_cstr(pipeline_status_name(q->status)));
 	if (q->before_seq)
-		where(&l, "r.seq < ", db_int(q->before_seq));
+		pipeline_where(&l, "r.seq < ", db_int(q->before_seq));
+	/* The concatenation keeps the database from reading all records of all repositories, to
+	 * sort them then. */
 	if (q->who)
-		where_visible(&l, q->who);
+		pipeline_where_visible(&l, "r.repository_id || ''", q->who);
 	buf_add(&l.sql, STR(" ORDER BY r.seq DESC"));
 	l.params[l.n++] = db_int(MIN(q->n, 1000));
 	buf_printf(&l.sql, " LIMIT $%zu", l.n);
-	own_mem char *sql = NULL;
-	size_t len;
-	TRY(buf_finish(&l.sql, &sql, &len));
-	return db_query(p->o.db, sql, l.params, l.n, row, arg);
+	return pipeline_query_run(p, &l, row, arg);
 }
 
 static struct err *list_jobs(struct pipeline *p, struct arena *a, struct records *list,
