@@ -71,7 +71,7 @@ extern const struct rest_call rest_calls[];
 extern const struct rest_call service_repo_create, service_repo_get, service_repo_bind;
 extern const struct rest_call service_rules;
 extern const struct rest_call service_start; /* the rule's id and ":build" go behind its path */
-extern const struct rest_call service_logs, service_search;
+extern const struct rest_call service_logs, service_search, service_insights;
 
 /* What the command line asks for. */
 struct rest_request {
@@ -94,6 +94,7 @@ int rest_command(const struct invocation *in);
 
 /* Prints as the options say: JSON, a table by `columns`, or members. */
 void rest_print(const struct invocation *in, json_t *j, const char *columns);
+void rest_print_table(json_t *items, const char *columns);
 /* For what has no answer: the sentence, or as JSON {"done":COMMAND,"server":URL,"arguments":[…],
  * "text":SENTENCE}. */
 void rest_print_done(const struct invocation *in, const char *server, const char *text);

@@ -177,7 +177,7 @@ static void print_cells(char **rows, size_t n_rows, size_t n)
 	}
 }
 
-static void print_table(json_t *items, const char *columns)
+void rest_print_table(json_t *items, const char *columns)
 {
 	struct str members[MOST_COLUMNS];
 	char *heads[MOST_COLUMNS];
@@ -291,7 +291,7 @@ void rest_print(const struct invocation *in, json_t *j, const char *columns)
 	if (option_get(in, "json")) {
 		print_json(j);
 	} else if (items && columns) {
-		print_table(items, columns);
+		rest_print_table(items, columns);
 		fflush(stdout);
 		print_more(in, j);
 		warn_of_conflicts(items);

@@ -125,6 +125,11 @@ static const struct rest_field builds_list_fields[] = {
 	F_PAGE,
 	F_END,
 };
+static const struct rest_field insights_fields[] = {
+	{ "days", "days", REST_QUERY },
+	{ "repo", "repository", REST_QUERY },
+	F_END,
+};
 static const struct rest_field builds_start_fields[] = { { "ref", "ref", REST_TEXT }, F_END };
 static const struct rest_field builds_platform_fields[] = {
 	{ "platform", "platform", REST_TEXT },
@@ -322,4 +327,6 @@ const struct rest_call service_start =
 const struct rest_call service_logs = GET("builds logs", BUILD "/log", .fields = logs_fields);
 const struct rest_call service_search =
 	GET("builds logs", BUILD "/log/search", .fields = search_fields, .needs = { "search" });
+const struct rest_call service_insights =
+	GET("insights", "/api/v1/insights", .fields = insights_fields);
 /* clang-format on */

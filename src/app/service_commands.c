@@ -1,5 +1,6 @@
 /* The commands that talk to a server, and their options. What they ask is in service_calls.c. */
 #include "app/builds.h"
+#include "app/insights.h"
 #include "app/options.h"
 #include "app/password.h"
 #include "app/rest.h"
@@ -198,6 +199,13 @@ static const struct option builds_logs_options[] = {
 	O_COMMON
 };
 
+static const struct option insights_options[] = {
+	{ "days", 0, "N", "how many, 1 to 90, today the last of them (default: 30)", NULL, false,
+	  OPTION_NUMBER, 1, 90 },
+	{ "repo", 0, "NS/NAME", "of this repository only", NULL, false },
+	O_COMMON
+};
+
 /* ---- tags, workers, users, tokens ---- */
 
 static const struct option worker_token_options[] = {
@@ -309,6 +317,9 @@ const struct command service_commands[] = {
 	REST("builds retry", "BUILD", 1, "Build again the platforms that failed",
 	     builds_platform_options),
 	REST("builds rerun", "BUILD", 1, "Build the same commit again", plain_options),
+	{ "insights", "", "Show what the builds of the last days say together",
+	  "Days are those of UTC. Builds are counted one by one; waits, steps and rules are those of the newest 2000.",
+	  insights_options, 0, 0, false, insights_command },
 	REST("tag list", "NS/NAME", 1, "List the tags of a repository", tag_list_options),
 	REST("tag get", "NS/NAME TAG", 2, "Show a tag and the digests below it", plain_options),
 	REST("tag create", "NS/NAME TAG FROM", 3, "Point a tag at another tag, or at a digest",

@@ -247,6 +247,21 @@ def builds(cli, server, tmp_path, rule):
     assert "FAILED" in r.err and "missing" in r.err, r
     retried = member(cli, cli("builds", "retry", failing), "id")
     server.wait(retried, "FAILED")
+    insights(cli)
+
+
+def insights(cli):
+    """Of the builds above: four that succeeded, two that failed, one that was canceled."""
+    told = cli("insights", "--days", "2", "--repo", cli.full)
+    if cli.as_json:
+        assert told["repository"] == cli.full and len(told["days"]) == 2 and told["rules"][0]["failed"] == 2, told
+        assert told["builds"] == {"PENDING": 0, "BUILDING": 0, "SUCCESS": 4, "FAILED": 2, "CANCELED": 1}, told
+        return
+    assert "builds    4 succeeded, 2 failed, 1 canceled, 0 under way\n" in told and "success   66%\n" in told, told
+    days, waits = re.search(r"\n\nBuilds by day \(UTC\)\n(DAY .*?)\n\nWait for a worker\n(PLATFORM .*?)\n\n", told, re.S).groups()
+    days = rows(cli, days)
+    assert len(days) == 2 and sum(int(d["SUCCESS"]) for d in days) == 4, told
+    assert [w["JOBS"] for w in rows(cli, waits)] == ["6"] and "RUN" not in told and cli.full in told, told
 
 
 def tags(cli):
@@ -401,6 +416,8 @@ WRONG = [
     (["repo", "list", "-n", "1x"], "from 1 to 500"),
     (["repo", "list", "--limit", " 1"], "from 1 to 500"),
     (["repo", "lsit"], "did you mean list?"),
+    (["insights", "--days", "0"], "from 1 to 90"),
+    (["insights", "--days", "91"], "from 1 to 90"),
     (["source", "create", "nonsense", "--url", "https://x/y"], "NAMESPACE/NAME"),
     (["source", "create", "a/b"], "--url"),
     (["source", "create", "a/b", "--url", "https://x/y", "--depth", "-1"], "--depth -1"),
