@@ -18,7 +18,7 @@ function scriptsOf(bundle: Rollup.OutputBundle): Record<string, string[]> {
   const first = chunks.filter((chunk) => chunk.isEntry).reduce((seen, chunk) => all(chunk.fileName, seen), new Set<string>());
   return Object.fromEntries(
     chunks.flatMap((chunk) => {
-      const folder = /\/src\/pages\/(\w+)\/index\.tsx$/.exec(chunk.facadeModuleId ?? "")?.[1];
+      const folder = /\/src\/pages\/([\w-]+)\/index\.tsx$/.exec(chunk.facadeModuleId ?? "")?.[1];
       return folder ? [[folder, [...all(chunk.fileName, new Set())].filter((name) => !first.has(name))]] : [];
     }),
   );

@@ -9,6 +9,7 @@ import { flow } from "./flow.mjs";
 import { hostile } from "./hostile.mjs";
 import { habits, limit } from "./habits.mjs";
 import { image } from "./image.mjs";
+import { insights } from "./insights.mjs";
 import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { queue } from "./queue.mjs";
@@ -20,7 +21,7 @@ import { short } from "./short.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, compare, log, build, queue, roles, hostile, sources, audit, access, reference, short, setup, limit };
+const PARTS = { flow, habits, pages, image, compare, log, build, queue, insights, roles, hostile, sources, audit, access, reference, short, setup, limit };
 
 export async function main(kiln) {
   if (!kiln) {

@@ -1,6 +1,6 @@
 // What is asked about the builds of all repositories.
-import { useQueries, useQuery } from "@tanstack/react-query";
-import { api, type Build, type BuildPage, firstOf, withQuery } from "./api";
+import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
+import { api, type Build, type BuildPage, firstOf, type Insights, withQuery } from "./api";
 import { CALM_MS, repositoryQuery } from "./queries";
 import { may } from "./roles";
 import { useMe } from "./session";
@@ -45,4 +45,13 @@ export function useMayBuild(names: string[]): (repository: string) => boolean {
   const asked = admin ? [] : [...new Set(names)];
   const found = useQueries({ queries: asked.map(repositoryQuery) });
   return (repository) => admin || may(found[asked.indexOf(repository)]?.data, "develop");
+}
+
+/** What the builds of the last days say together, in a repository or in all. */
+export function useInsights(days: number, repository?: string) {
+  return useQuery({
+    queryKey: ["insights", { days, repository }],
+    queryFn: ({ signal }) => api.get<Insights>(withQuery("insights", { days, repository }), signal),
+    placeholderData: keepPreviousData,
+  });
 }

@@ -2,6 +2,7 @@
 import {
   AppstoreOutlined,
   AuditOutlined,
+  BarChartOutlined,
   BranchesOutlined,
   ArrowLeftOutlined,
   BuildOutlined,
@@ -60,6 +61,7 @@ export function usePlaces(): { instance: Item[]; repository: Item[]; administrat
       { to: "/repositories", text: t("shell.repositories"), icon: <DatabaseOutlined /> },
       { to: "/namespaces", text: t("shell.namespaces"), icon: <FolderOutlined /> },
       { to: "/builds", text: t("shell.builds"), icon: <HistoryOutlined /> },
+      { to: "/insights", text: t("shell.insights"), icon: <BarChartOutlined /> },
       { to: "/sources", text: t("shell.sources"), icon: <BranchesOutlined /> },
     ],
     administration: admin
@@ -108,10 +110,10 @@ function RepositoryNav({ name }: { name: string }) {
   const items: Item[] = [{ to: repositoryUrl(name, "info"), text: t("shell.details"), icon: <FileTextOutlined /> }];
   if (repository?.canBuild) items.push({ to: repositoryUrl(name, "build"), text: t("shell.build"), icon: <BuildOutlined /> });
   items.push({ to: repositoryUrl(name, "versions"), text: t("shell.versions"), icon: <TagsOutlined /> });
-  if (may(repository, "maintain")) {
-    if (repository?.canBuild) items.push({ to: repositoryUrl(name, "triggers"), text: t("shell.triggers"), icon: <ThunderboltOutlined /> });
-    items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
-  }
+  const maintains = may(repository, "maintain");
+  if (maintains && repository?.canBuild) items.push({ to: repositoryUrl(name, "triggers"), text: t("shell.triggers"), icon: <ThunderboltOutlined /> });
+  items.push({ to: repositoryUrl(name, "insights"), text: t("shell.insights"), icon: <BarChartOutlined /> });
+  if (maintains) items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
   return (
     <nav aria-label={t("shell.repositoryNav", { name })} className="nav">
       <Link to="/repositories" className="nav-back">

@@ -1,5 +1,4 @@
 // When each step ran on which architecture: bars on one axis, what came from the cache, what waited, and the critical path.
-import { useEffect, useRef, useState } from "react";
 import type { Build, BuildStep } from "../../api";
 import { useCommon } from "../../i18n/common";
 import * as format from "../../i18n/format";
@@ -8,6 +7,7 @@ import { useNow } from "../../ui/clock";
 import { Facts } from "../../ui/page";
 import { Nothing } from "../../ui/states";
 import { Duration, StatePill } from "../../ui/values";
+import { useWidth } from "../../ui/width";
 import { KeyTable } from "./KeyTable";
 import { reasonText } from "./LogTab";
 import { criticalPath, isOver, type Lane, lanesOf, shortPlatform, type Span, spansOf, ticksOf, totalsOf } from "./model";
@@ -81,18 +81,6 @@ function Hatch() {
       </pattern>
     </defs>
   );
-}
-
-function useWidth() {
-  const ref = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (!ref.current) return;
-    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)));
-    observer.observe(ref.current);
-    return () => observer.disconnect();
-  }, []);
-  return [ref, width] as const;
 }
 
 interface PictureProps {
