@@ -70,14 +70,14 @@ async function ofRepository(page, server) {
     await page.goBack();
   });
   await check("insights: the days are in the address", async () => {
-    await page.locator(".ant-segmented-item", { hasText: "Last 7 days" }).click();
+    await page.locator(".ant-segmented-item", { hasText: "7 days" }).click();
     await page.waitForURL(`**${AT}?days=7`);
     await opened(page, "Builds by day");
     await waitFor("seven days", async () => (await rows(page, "Builds by day").count()) === 7);
     await page.reload();
-    await page.getByRole("radio", { name: "Last 7 days", checked: true }).waitFor();
+    await page.getByRole("radio", { name: "7 days", checked: true }).waitFor({ state: "attached" });
     await page.goto(`${server.url}${AT}?days=31`);
-    await page.getByRole("radio", { name: "Last 30 days", checked: true }).waitFor();
+    await page.getByRole("radio", { name: "30 days", checked: true }).waitFor({ state: "attached" });
   });
   await check("insights: files have what the page shows, and no formula", async () => {
     await page.goto(`${server.url}${AT}?days=7`);
@@ -133,7 +133,7 @@ async function rights(browser, server) {
     await page.locator(".toolbar + .section").waitFor();
     expectEqual(await page.getByText("insights/").count(), 0, "names of others");
     await page.goto(`${server.url}${AT}`);
-    await page.getByText("There is no such repository").waitFor();
+    await page.getByRole("heading", { name: "There is no such repository" }).waitFor();
     await server.api("PUT", "namespaces/insights/members/insights-none", { role: "view" });
     await page.goto(`${server.url}${AT}`);
     await waitFor("four builds", async () => (await fact(page, "Builds")) === "4");

@@ -2,7 +2,7 @@
 import { DownloadOutlined } from "@ant-design/icons";
 import { Button, Segmented } from "antd";
 import type { ReactNode } from "react";
-import type { Insights } from "../../api";
+import type { Insights, InsightsCaching } from "../../api";
 import * as format from "../../i18n/format";
 import { locale } from "../../i18n/text";
 import { usePrefs } from "../../prefs";
@@ -23,7 +23,7 @@ const percent = (language: "en" | "zh", share: number | null) =>
 function Summary({ data }: { data: Insights }) {
   const t = useText();
   const { language } = usePrefs();
-  const { builds, duration, caching } = data;
+  const { builds, duration, caching, sample } = data;
   const time = (ms: number | null | undefined) => (ms === null || ms === undefined ? "–" : format.duration(language, ms));
   return (
     <Section title={t("insights.summary")}>
@@ -39,11 +39,20 @@ function Summary({ data }: { data: Insights }) {
         ]}
       />
       <p className="hint in-hint">{t("insights.rateHint")}</p>
-      {caching.savedMs === null ? null : (
-        <p className="hint">{t("insights.savedHint", { n: caching.savedSteps, rest: format.number(language, caching.cached - caching.savedSteps) })}</p>
-      )}
-      <Sample data={data} />
+      {caching.savedMs === null ? null : <Saved caching={caching} />}
+      {sample.since ? <p className="hint">{t("insights.sampleCache", { n: sample.builds })}</p> : null}
     </Section>
+  );
+}
+
+/** What the estimate is made of, and what it leaves out. */
+function Saved({ caching }: { caching: InsightsCaching }) {
+  const t = useText();
+  const rest = caching.cached - caching.savedSteps;
+  return (
+    <p className="hint">
+      {t("insights.savedHint", { n: caching.savedSteps })} {rest ? t("insights.savedRest", { n: rest }) : null}
+    </p>
   );
 }
 
