@@ -11,7 +11,7 @@ const EMPTY = "insights/empty";
 const AT = `/repositories/${NAME}/-/insights`;
 const STEP = 'RUN sleep 1 && echo "=1+1, <b>x</b>"';
 
-const fact = (page, name) => page.locator(".in-facts > div", { hasText: name }).locator("dd").innerText();
+const fact = (page, name) => page.locator(".in-facts > div").filter({ has: page.getByText(name, { exact: true }) }).locator("dd").innerText();
 const rows = (page, name) => page.getByRole("table", { name, exact: true }).locator("tbody tr");
 const cells = async (page, name, at = 0) => (await rows(page, name).nth(at).locator("td").allInnerTexts()).map((text) => text.trim());
 const opened = (page, name) => page.getByRole("region", { name, exact: true }).getByText("Show as table").click();

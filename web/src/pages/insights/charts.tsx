@@ -14,6 +14,7 @@ const TOP = 10;
 const HEIGHT = 190;
 const BELOW = 24;
 const LEFT = 64;
+const RIGHT = 22; // half of the last day's name
 const LABEL = 64;
 const WIDEST = 44;
 
@@ -44,18 +45,19 @@ function Frame({ label, days, ticks, tickText, children }: FrameProps) {
   const dayName = useDay();
   const [ref, width] = useWidth();
   const most = ticks.at(-1) ?? 1;
-  const band = Math.max(0, width - LEFT) / days.length;
+  const room = width - LEFT - RIGHT;
+  const band = room / days.length;
   const x = (i: number) => LEFT + band * (i + 0.5);
   const y = (value: number) => TOP + HEIGHT * (1 - value / most);
-  const isNamed = named(days.length, Math.floor((width - LEFT) / LABEL));
+  const isNamed = named(days.length, Math.floor(room / LABEL));
   return (
     <div ref={ref} className="in-chart">
-      {width > LEFT ? (
+      {room > 0 ? (
         <svg width={width} height={TOP + HEIGHT + BELOW} role="img" aria-label={label}>
           <Patterns />
           {ticks.map((value) => (
             <g key={value}>
-              <line className="in-grid" x1={LEFT} x2={width} y1={y(value)} y2={y(value)} />
+              <line className="in-grid" x1={LEFT} x2={LEFT + room} y1={y(value)} y2={y(value)} />
               <text x={LEFT - 8} y={y(value) + 4} textAnchor="end">
                 {tickText(value)}
               </text>
@@ -63,7 +65,7 @@ function Frame({ label, days, ticks, tickText, children }: FrameProps) {
           ))}
           {days.map(({ day }, i) =>
             isNamed(i) ? (
-              <text key={day} x={Math.min(x(i), width - LABEL / 2 + 6)} y={TOP + HEIGHT + 18} textAnchor="middle">
+              <text key={day} x={x(i)} y={TOP + HEIGHT + 18} textAnchor="middle">
                 {dayName(day)}
               </text>
             ) : null,
