@@ -162,6 +162,7 @@ export async function insights(browser, server) {
         await settled(page);
         // The tables are looked at too.
         for (const table of await page.locator("details > summary").all()) await table.click();
+        await page.evaluate(() => scrollTo(0, 0));
         await look(browser, page, full);
       });
     }
