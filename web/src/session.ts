@@ -23,9 +23,10 @@ export function useSession() {
   return useQuery(QUERY);
 }
 
-/** Asks before any page does; done with the answer, or without one. Whether somebody is signed in. */
+/** Asks before any page does, once; done with the answer, or without one. Whether somebody is signed in. */
 export async function askSession(client: QueryClient): Promise<boolean> {
-  await client.prefetchQuery(QUERY);
+  // Later on nobody waits for it: a server that does not answer would hold each page back.
+  if (client.getQueryData(KEY) === undefined) await client.prefetchQuery(QUERY);
   return Boolean(client.getQueryData(KEY));
 }
 
