@@ -1,5 +1,5 @@
 // Markup in every field that a user, a push, a log line, a label or another server can fill: it is text, and nothing runs.
-import { eachLook, look, settled } from "./browser.mjs";
+import { eachLook, look, LOOKS, settled } from "./browser.mjs";
 import { pathOf } from "./builds.mjs";
 import { check, expect, expectEqual } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -191,7 +191,7 @@ export async function hostile(browser, server) {
     await clean(page);
   });
   await server.api("POST", "repositories", { namespace: "hostile", name: "wide", description: SPRAWLING });
-  await eachLook([["en", 320], ["zh", 1280]], async ({ theme, language, width }) => {
+  await eachLook(LOOKS, async ({ theme, language, width }) => {
     const wide = await browser.page({ theme, language, width, state: await page.context().storageState() });
     await check(`hostile: a description that sprawls ${width} ${theme}`, async () => {
       await wide.goto(`${server.url}/repositories/hostile/wide/-/info`);
