@@ -449,7 +449,7 @@ def test_a_reader_that_was_there_before_the_build(service, tmp_path, gate):
     """It waits in the queue with the build, and is told of each change of its state."""
     blockers = [service.push_build(tmp_path / str(n), f"FROM alpine\nRUN {pass_gate(gate)}; echo {n}\n") for n in range(2)]
     [service.wait(b, "BUILDING") for b in blockers]
-    id = service.push_build(tmp_path / "waits", "FROM alpine\nRUN echo here\n")
+    id = service.push_build(tmp_path / "waits", "FROM alpine\nRUN echo here && sleep 1\n")
     assert service.build(id)["status"] == "PENDING"
     reader = Events(service, id)
     events = iter(reader)
