@@ -123,8 +123,8 @@ export async function look(browser, page, name) {
   expectEqual(await unstyled(browser, page), [], "parts without a style");
 }
 
-/** `look` at each of `pages`, a name and a path; `prepare` has the new page first. */
-export function lookAtPages(browser, state, pages, { looks = LOOKS, prepare = () => {} } = {}) {
+/** `look` at each of `pages`, a name and a path; `prepare` has the new page first, `open` each that has settled. */
+export function lookAtPages(browser, state, pages, { looks = LOOKS, prepare = () => {}, open } = {}) {
   return eachLook(looks, async ({ theme, language, width }) => {
     const page = await browser.page({ width, theme, language, state });
     await prepare(page);
@@ -132,6 +132,7 @@ export function lookAtPages(browser, state, pages, { looks = LOOKS, prepare = ()
       const full = `${name}-${width}-${theme}-${language}`;
       await check(`page ${full}`, async () => {
         await page.goto(browser.url + path);
+        if (open) await settled(page).then(() => open(page));
         await look(browser, page, full);
       });
     }

@@ -1,5 +1,5 @@
 // The page of a build: why it failed, retry, timeline, Dockerfile, result; axe-core in both themes and languages; cancel.
-import { eachLook, look, LOOKS, WIDEST } from "./browser.mjs";
+import { lookAtPages, LOOKS, WIDEST } from "./browser.mjs";
 import { Gate, pathOf, start, TWO } from "./builds.mjs";
 import { check, expect, expectEqual, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -13,18 +13,10 @@ RUN echo compiling; echo 'main.c:3: error: unknown type' >&2; test $TARGETARCH =
 `;
 const VIEWS = ["log", "timeline", "dockerfile", "result"];
 
-async function looks(browser, server, state, build) {
-  await eachLook([...LOOKS, WIDEST], async ({ theme, language, width }) => {
-    const page = await browser.page({ theme, language, width, state });
-    for (const view of VIEWS) {
-      await check(`build page: ${view} ${theme} ${language} ${width}`, async () => {
-        await page.goto(server.url + pathOf("builds/broken", build, `?view=${view}`));
-        await page.locator(".build-views").waitFor();
-        await look(browser, page, `build-${view}-${theme}-${language}-${width}`);
-      });
-    }
-    await page.context().close();
-  });
+function looks(browser, state, build) {
+  const pages = Object.fromEntries(VIEWS.map((view) => [`build-${view}`, pathOf("builds/broken", build, `?view=${view}`)]));
+  const open = (page) => page.locator(".build-views").waitFor();
+  return lookAtPages(browser, state, pages, { looks: [...LOOKS, WIDEST], open });
 }
 
 async function broken(browser, server, page) {
@@ -52,7 +44,7 @@ async function broken(browser, server, page) {
     await page.locator(".df-line", { hasText: "ARG TARGETARCH" }).waitFor(); // it has no step
   });
   const state = await page.context().storageState();
-  await looks(browser, server, state, build);
+  await looks(browser, state, build);
   await check("build page: retry of one architecture", async () => {
     await page.goto(server.url + pathOf("builds/broken", build));
     await page.getByRole("button", { name: "Retry linux/arm64" }).click();

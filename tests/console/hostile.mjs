@@ -1,5 +1,5 @@
 // Markup in every field that a user, a push, a log line, a label or another server can fill: it is text, and nothing runs.
-import { eachLook, look, LOOKS, settled } from "./browser.mjs";
+import { lookAtPages, settled } from "./browser.mjs";
 import { pathOf } from "./builds.mjs";
 import { check, expect, expectEqual } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -191,15 +191,9 @@ export async function hostile(browser, server) {
     await clean(page);
   });
   await server.api("POST", "repositories", { namespace: "hostile", name: "wide", description: SPRAWLING });
-  await eachLook(LOOKS, async ({ theme, language, width }) => {
-    const wide = await browser.page({ theme, language, width, state: await page.context().storageState() });
-    await check(`hostile: a description that sprawls ${width} ${theme}`, async () => {
-      await wide.goto(`${server.url}/repositories/hostile/wide/-/info`);
-      await wide.getByRole("heading", { name: "deepest", level: 5 }).waitFor();
-      await look(browser, wide, `description-${width}-${theme}-${language}`);
-    });
-    await wide.context().close();
-  });
+  const pages = { "description-wide": "/repositories/hostile/wide/-/info" };
+  const open = (wide) => wide.getByRole("heading", { name: "deepest", level: 5 }).waitFor();
+  await lookAtPages(browser, await page.context().storageState(), pages, { open });
   await check("hostile: what is searched for", async () => {
     await page.keyboard.press("/");
     await page.getByRole("combobox", { name: "Search repositories and pages" }).fill(trap("search"));

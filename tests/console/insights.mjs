@@ -1,6 +1,6 @@
 // Insights of known builds: numbers, charts and their tables, days in the address, files, rights, an empty repository.
 import { readFileSync } from "node:fs";
-import { eachLook, look, LOOKS, settled } from "./browser.mjs";
+import { lookAtPages } from "./browser.mjs";
 import { start } from "./builds.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
@@ -153,19 +153,10 @@ export async function insights(browser, server) {
   await page.context().close();
   await rights(browser, server);
   const pages = { insights: "/insights?days=7", "insights-one": AT, "insights-empty": `/repositories/${EMPTY}/-/insights?days=90` };
-  await eachLook(LOOKS, async ({ theme, language, width }) => {
-    const page = await browser.page({ width, theme, language, state });
-    for (const [name, path] of Object.entries(pages)) {
-      const full = `${name}-${width}-${theme}-${language}`;
-      await check(`page ${full}`, async () => {
-        await page.goto(browser.url + path);
-        await settled(page);
-        // The tables are looked at too.
-        for (const table of await page.locator("details > summary").all()) await table.click();
-        await page.evaluate(() => scrollTo(0, 0));
-        await look(browser, page, full);
-      });
-    }
-    await page.context().close();
-  });
+  // The tables are looked at too.
+  const open = async (page) => {
+    for (const table of await page.locator("details > summary").all()) await table.click();
+    await page.evaluate(() => scrollTo(0, 0));
+  };
+  await lookAtPages(browser, state, pages, { open });
 }

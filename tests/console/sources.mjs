@@ -1,5 +1,5 @@
 // Code sources by mouse: made, changed, tested, their refs, a delivery with its build and its replay, a repository's triggers, and their end.
-import { button, eachLook, look, LOOKS, settled } from "./browser.mjs";
+import { button, lookAtPages, settled } from "./browser.mjs";
 import { check, expect, expectEqual, step, waitFor } from "./check.mjs";
 import { signIn } from "./flow.mjs";
 import { PASSWORD } from "./server.mjs";
@@ -43,18 +43,9 @@ async function make(page, server) {
   return hook;
 }
 
-/** `open`: what opens over the page. */
-export async function looks(browser, server, state, path, name, open = () => {}) {
-  await eachLook(LOOKS, ({ theme, language, width }) =>
-    check(`${name} ${theme} ${language} ${width}`, async () => {
-      const page = await browser.page({ width, theme, language, state });
-      await page.goto(server.url + path);
-      await settled(page);
-      await open(page);
-      await look(browser, page, `${name}-${theme}-${language}-${width}`);
-      await page.context().close();
-    }),
-  );
+/** A page with what a part has made; `open`: what opens over it. */
+export function looks(browser, server, state, path, name, open) {
+  return lookAtPages(browser, state, { [`filled-${name}`]: path }, { open });
 }
 
 async function connection(page, server, id) {
