@@ -15,6 +15,7 @@ export class BareBrowser {
     const args = ["--headless", "--no-sandbox", "--no-first-run", "--remote-debugging-pipe", `--user-data-dir=${this.data}`];
     this.child = spawn(program, args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     this.ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.id = 0;
     this.waiting = new Map();
     this.rest = "";
     this.child.stdio[4].setEncoding("utf8").on("data", (text) => this.read(text));
@@ -33,7 +34,7 @@ export class BareBrowser {
   }
 
   send(method, params = {}, sessionId = undefined) {
-    this.id = (this.id ?? 0) + 1;
+    this.id += 1;
     this.child.stdio[3].write(`${JSON.stringify({ id: this.id, method, params, sessionId })}\0`);
     return new Promise((resolve, reject) => this.waiting.set(this.id, [resolve, reject]));
   }
