@@ -54,13 +54,12 @@ export function Steps({ rows, withRepository }: { rows: InsightsStep[]; withRepo
   const t = useText();
   const { number, time } = useFormats();
   if (!rows.length) return <p className="hint">{t("insights.noSteps")}</p>;
-  // Two steps of a repository may have one text, for different architectures.
-  const keys = new Map(rows.map((row, i) => [row, String(i)]));
   return (
     <Table
       caption={t("insights.steps")}
       rows={rows}
-      rowKey={(row) => keys.get(row) ?? ""}
+      // Two steps of a repository may have one text, for different architectures.
+      rowKey={(row) => String(rows.indexOf(row))}
       columns={[
         {
           title: t("insights.step"),
