@@ -521,9 +521,10 @@ def make_user(subids):
 
 
 def mounts():
-    """What is mounted here, sorted lines of /proc/mounts; without what tests mount, also those of a session beside this one."""
+    """What is mounted here, sorted lines of /proc/mounts; without what tests mount, also those of a session beside this one:
+    files in memory, containers of containerd, `ip netns add`."""
     lines = pathlib.Path("/proc/mounts").read_text().splitlines()
-    return sorted(l for l in lines if not l.startswith("kiln-test ") and "/kiln-ctr-" not in l)
+    return sorted(l for l in lines if not l.startswith("kiln-test ") and "/kiln-ctr-" not in l and " /run/netns" not in l)
 
 
 def processes(*words):
