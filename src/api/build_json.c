@@ -96,6 +96,7 @@ json_t *api_build_step_json(const struct pipeline_step *s)
 	json_object_set_new(o, "cacheReason", api_str(s->cache_reason));
 	json_object_set_new(o, "digest", api_str(s->digest));
 	json_object_set_new(o, "size", s->digest ? json_integer((json_int_t)s->size) : json_null());
+	json_object_set_new(o, "base", api_str(s->base));
 	json_object_set_new(o, "startedAt", api_time(s->started_ms * 1000000));
 	json_object_set_new(o, "endedAt", api_time(s->ended_ms * 1000000));
 	json_object_set_new(o, "tookMs",

@@ -87,6 +87,9 @@ static const char copied_sql[] =
 /* which repositories have an image; whether a blob is a manifest of any */
 static const char holders_sql[] = "CREATE INDEX manifest_digest ON manifest (digest, repository);";
 
+/* the image that a FROM led to: of steps that are a base image */
+static const char base_sql[] = "ALTER TABLE build_step ADD COLUMN base TEXT;";
+
 const struct db_migration db_migrations[] = {
 	{ "0001 repositories", catalog_sql },
 	{ "0002 step cache", step_cache_sql },
@@ -101,6 +104,7 @@ const struct db_migration db_migrations[] = {
 	{ "0011 audit log by user and target", db_audit_sql },
 	{ "0012 manifests by digest", holders_sql },
 	{ "0013 builds by time", db_created_sql },
+	{ "0014 digests of base images", base_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

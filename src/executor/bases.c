@@ -270,6 +270,7 @@ static struct err *load(struct executor_bases *b, struct tag *t, const struct oc
 	TRY(check_platform(t, want, config));
 	*out = (struct graph_base){
 		.reference = arena_strdup(a, t->reference),
+		.named = t->digest,
 		.manifest = digest,
 		.config = config,
 		.layers = doc.layers,

@@ -23,8 +23,9 @@ struct graph_arg {
 
 /* A base image as the registry has it for one platform. */
 struct graph_base {
-	const char *reference; /* familiar spelling, for messages */
-	struct oci_digest manifest;
+	const char *reference;   /* familiar spelling, for messages */
+	struct oci_digest named; /* what the reference led to: an index, or the manifest itself */
+	struct oci_digest manifest; /* of the platform */
 	const struct oci_config *config;
 	const struct oci_descriptor *layers; /* as many as config->n_diff_ids, the bottom first */
 	size_t n_layers;

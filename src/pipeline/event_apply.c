@@ -66,7 +66,7 @@ static struct err *apply_log(struct pipeline_batch *b, json_t *e)
 static struct err *add_step(struct pipeline_batch *b, json_t *s)
 {
 	uint64_t step = 0, line = 0;
-	struct str stage, text;
+	struct str stage, text, base;
 	json_t *platforms = NULL;
 	if (!json_is_object(s))
 		return bad("a step is an object");
@@ -74,19 +74,23 @@ static struct err *add_step(struct pipeline_batch *b, json_t *s)
 	TRY(json_get_u64(s, "line", UINT32_MAX, &line));
 	TRY(text_of(s, "stage", 256, &stage));
 	TRY(text_of(s, "text", PIPELINE_MOST_STEP_TEXT, &text));
+	TRY(text_of(s, "base", 256, &base));
 	TRY(json_get_array(s, "platforms", &platforms));
 	if (!step)
 		return bad("steps count from 1");
+	if (base.len)
+		TRY(oci_digest_parse(base, &(struct oci_digest){ 0 }));
 	for (size_t i = 0; i < json_array_size(platforms); i++)
 		if (!json_is_string(json_array_get(platforms, i)) || i == PIPELINE_MOST_JOBS)
 			return bad("platforms of a step");
 	own_mem char *list = platforms ? json_text(platforms) : mem_strdup("[]");
 	return db_tx_exec(b->tx,
 			  "INSERT INTO build_step (record_id, lease_id, step, line, stage, text,"
-			  " platforms, state) VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')"
-			  " ON CONFLICT (record_id, step) DO NOTHING",
+			  " platforms, base, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+			  " 'waiting') ON CONFLICT (record_id, step) DO NOTHING",
 			  DB_PARAMS(db_cstr(b->r.b.id), db_cstr(b->lease_id), db_int(step),
-				    db_int(line), db_text(stage), db_text(text), db_cstr(list)));
+				    db_int(line), db_text(stage), db_text(text), db_cstr(list),
+				    base.len ? db_text(base) : db_null()));
 }
 
 static struct err *apply_steps(struct pipeline_batch *b, json_t *e)

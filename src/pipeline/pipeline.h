@@ -214,7 +214,8 @@ struct pipeline_step {
 	const char *stage, *text;
 	const char *platforms_json;
 	const char *state, *cache_reason, *digest; /* NULL */
-	int64_t started_ms, ended_ms;              /* 0 */
+	const char *base; /* digest that the name of the base image led to; NULL: no base image */
+	int64_t started_ms, ended_ms; /* 0 */
 	uint64_t size;
 };
 

@@ -320,6 +320,7 @@ static bool see_step(void *arg, struct db_row *r)
 		.cache_reason = pipeline_row_text(s->a, r, 8),
 		.digest = pipeline_row_text(s->a, r, 9),
 		.size = (uint64_t)db_row_int(r, 10),
+		.base = pipeline_row_text(s->a, r, 11),
 	};
 	return true;
 }
@@ -330,7 +331,7 @@ struct err *pipeline_build_steps(struct pipeline *p, struct arena *a, struct str
 	struct steps s = { .a = a };
 	struct err *e = db_query(p->o.db,
 				 "SELECT step, line, stage, text, platforms, state, started_ms,"
-				 " ended_ms, cache_reason, digest, size FROM build_step"
+				 " ended_ms, cache_reason, digest, size, base FROM build_step"
 				 " WHERE record_id = $1 ORDER BY step",
 				 DB_PARAMS(db_text(id)), see_step, &s);
 	if (!e) {

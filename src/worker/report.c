@@ -301,7 +301,10 @@ static void add_step(struct worker_report *r, const struct graph_step *g)
 		if (g->wanted_by[i])
 			buf_printf(&r->out, "%s\"%s\"", n++ ? "," : "",
 				   oci_platform_text(&r->graph->images[i].platform).s);
-	buf_add(&r->out, STR("]}"));
+	buf_add_c(&r->out, ']');
+	if (g->kind == GRAPH_BASE)
+		buf_printf(&r->out, ",\"base\":\"%s\"", oci_digest_text(&g->base->named).s);
+	buf_add_c(&r->out, '}');
 }
 
 static void new_graph(struct worker_report *r, const struct graph *g)

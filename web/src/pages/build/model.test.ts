@@ -13,6 +13,7 @@ const step = (n: number, platforms: string[], from: number, to: number, more: Pa
   cacheReason: null,
   digest: null,
   size: null,
+  base: null,
   startedAt: at(from),
   endedAt: at(to),
   tookMs: to - from,
