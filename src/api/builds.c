@@ -1,7 +1,9 @@
-/* Build records: lists, one, its steps; cancel, run again, retry. */
+/* Build records: lists, one, its steps, those before it; cancel, run again, retry. */
 #include "api/build_json.h"
 
 #include <stdio.h>
+
+#include "pipeline/history.h"
 
 /* ---- reading ---- */
 
@@ -70,6 +72,61 @@ static struct err *get_steps(struct api_call *c, struct http_reply **out)
 	json_t *items = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(items, api_build_step_json(&steps[i]));
+	*out = api_page(items, NULL);
+	return NULL;
+}
+
+static json_t *count(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static json_t *took(int64_t ms)
+{
+	return ms < 0 ? json_null() : json_integer(ms);
+}
+
+static json_t *past_step_json(const struct pipeline_past_step *s)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "state", api_str(s->state));
+	json_object_set_new(o, "cacheReason", api_str(s->reason));
+	json_object_set_new(o, "tookMs", took(s->took_ms));
+	json_object_set_new(o, "size", s->has_layer ? count(s->bytes) : json_null());
+	return o;
+}
+
+static json_t *past_json(const struct pipeline_past *p)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "id", api_str(p->id));
+	json_object_set_new(o, "status", api_str(pipeline_status_name(p->status)));
+	json_object_set_new(o, "ref", api_str(p->ref));
+	json_object_set_new(o, "commit", api_str(p->commit));
+	json_object_set_new(o, "createdAt", api_time(p->created_ns));
+	json_object_set_new(o, "tookMs", took(p->took_ms));
+	json_object_set_new(o, "steps", count(p->n_steps));
+	json_object_set_new(o, "cachedSteps", count(p->n_cached));
+	json_object_set_new(o, "layerBytes", count(p->layer_bytes));
+	json_object_set_new(o, "step", p->step.state ? past_step_json(&p->step) : json_null());
+	return o;
+}
+
+static struct err *get_history(struct api_call *c, struct http_reply **out)
+{
+	struct str text = api_query(c, "step");
+	struct pipeline_build b;
+	struct pipeline_past *past;
+	uint64_t step = 0;
+	size_t n;
+	TRY(api_need_build(c, AUTH_VIEW, &b));
+	if (text.len && (!str_to_u64(text, UINT32_MAX, &step) || !step))
+		return err_coded(ERR_INVALID, "QUERY", "The build's steps have their numbers.",
+				 "step is the number of a step, from 1");
+	TRY(pipeline_history_get(c->api->o.pipeline, c->arena, &b, (uint32_t)step, &past, &n));
+	json_t *items = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(items, past_json(&past[i]));
 	*out = api_page(items, NULL);
 	return NULL;
 }
@@ -172,6 +229,7 @@ const struct api_route api_build_routes[] = {
 	{ HTTP_GET, "/api/v1/builds", API_ANYBODY, list_builds, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}", API_ANYBODY, get_build, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/steps", API_ANYBODY, get_steps, NULL },
+	{ HTTP_GET, "/api/v1/builds/{build}/history", API_ANYBODY, get_history, NULL },
 	{ HTTP_GET, "/api/v1/builds/{build}/dockerfile", 0, get_dockerfile, NULL },
 	{ HTTP_POST, "/api/v1/builds/{build}:cancel", API_OPTIONAL_BODY, cancel_build, NULL },
 	{ HTTP_POST, "/api/v1/builds/{build}:rerun", API_OPTIONAL_BODY, rerun_build, NULL },

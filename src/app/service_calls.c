@@ -130,6 +130,7 @@ static const struct rest_field insights_fields[] = {
 	{ "repo", "repository", REST_QUERY },
 	F_END,
 };
+static const struct rest_field history_fields[] = { { "step", "step", REST_QUERY }, F_END };
 static const struct rest_field builds_start_fields[] = { { "ref", "ref", REST_TEXT }, F_END };
 static const struct rest_field builds_platform_fields[] = {
 	{ "platform", "platform", REST_TEXT },
@@ -211,6 +212,8 @@ static const struct rest_field audit_fields[] = {
 	"id ID,repository REPOSITORY,status STATUS,queuePosition QUEUE,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
 #define STEP_COLUMNS \
 	"step STEP,state STATE,platforms PLATFORMS,tookMs MS,size BYTES,cacheReason CACHE,text TEXT"
+#define HISTORY_COLUMNS \
+	"id ID,status STATUS,ref REF,commit COMMIT,createdAt CREATED,tookMs MS,steps STEPS,cachedSteps CACHED,layerBytes BYTES,step STEP"
 #define TAG_COLUMNS "name TAG,digest DIGEST,platforms PLATFORMS,updatedAt UPDATED"
 #define WORKER_COLUMNS \
 	"id ID,name NAME,pool POOL,platforms PLATFORMS,slots SLOTS,online ONLINE,draining DRAINING"
@@ -281,6 +284,8 @@ const struct rest_call rest_calls[] = {
 	    .columns = BUILD_COLUMNS),
 	GET("builds get", BUILD),
 	GET("builds steps", BUILD "/steps", .columns = STEP_COLUMNS),
+	GET("builds history", BUILD "/history", .fields = history_fields,
+	    .columns = HISTORY_COLUMNS),
 	POST("builds cancel", BUILD ":cancel", .fields = builds_platform_fields),
 	POST("builds retry", BUILD ":retry", .fields = builds_platform_fields),
 	POST("builds rerun", BUILD ":rerun"),

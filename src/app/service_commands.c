@@ -206,6 +206,11 @@ static const struct option insights_options[] = {
 	O_COMMON
 };
 
+static const struct option history_options[] = { { "step", 0, "N",
+						   "what became of this step of the build, too",
+						   NULL, false, OPTION_NUMBER, 1, UINT32_MAX },
+						 O_COMMON };
+
 /* ---- tags, workers, users, tokens ---- */
 
 static const struct option worker_token_options[] = {
@@ -313,6 +318,8 @@ const struct command service_commands[] = {
 	  builds_logs_options, 1, 1, false, builds_logs_command },
 	REST("builds steps", "BUILD", 1, "List the steps of a build: times, cache, sizes",
 	     plain_options),
+	REST("builds history", "BUILD", 1, "List a build and those of its rule before it",
+	     history_options),
 	REST("builds cancel", "BUILD", 1, "Cancel a build", builds_platform_options),
 	REST("builds retry", "BUILD", 1, "Build again the platforms that failed",
 	     builds_platform_options),

@@ -15,13 +15,6 @@ static void sql(struct world *w, const char *text, const struct db_param *params
 	EXPECT_OK(db_exec(w->db, text, params, n));
 }
 
-static void add_repository(struct world *w, const char *id, const char *name, const char *type)
-{
-	own_mem char *full = mem_printf("demo/%s", name);
-	sql(w, "INSERT INTO image_repository VALUES ($1, 'demo', $2, $3, $4, 0, 0, '', '', 1, 1)",
-	    DB_PARAMS(db_cstr(id), db_cstr(name), db_cstr(full), db_cstr(type)));
-}
-
 static int64_t today(struct world *w)
 {
 	return pipeline_now(w->p) / DAY * DAY;
@@ -35,19 +28,14 @@ struct built {
 static void add(struct world *w, const struct built *b)
 {
 	static int64_t seq;
-	int64_t started = b->took_s ? b->created_ns + SEC : 0;
-	sql(w,
-	    "INSERT INTO build_record (id, seq, repository_id, rule_id, trigger_kind, actor, ref,"
-	    " commit_id, pushed_ns, tags, dockerfile_dir, dockerfile_name, build_args, no_cache,"
-	    " pool, priority, policy, required, emulation, time_limit_s, status, n_log_lines,"
-	    " created_ns, started_ns, ended_ns, rerun_of) VALUES ($1, $2, $3, 'crbr-1', 'PUSH', '',"
-	    " 'refs/heads/main', '00', 1, '[]', '', 'Dockerfile', '[]', 0, '', 0, 'all', '[]', 1,"
-	    " 60, $4, 0, $5, $6, $7, $8)",
-	    DB_PARAMS(db_cstr(b->id), db_int(++seq),
-		      db_cstr(b->repository ? b->repository : "crr-1"), db_cstr(b->status),
-		      db_int(b->created_ns), pipeline_time(started),
-		      pipeline_time(started ? started + b->took_s * SEC : 0),
-		      pipeline_text(b->rerun_of)));
+	add_past_build(w, &(struct past_build){ .id = b->id,
+						.status = b->status,
+						.rule = "crbr-1",
+						.rerun_of = b->rerun_of,
+						.repository = b->repository,
+						.seq = ++seq,
+						.created_ns = b->created_ns,
+						.took_s = b->took_s });
 }
 
 static void add_job(struct world *w, const char *build, const char *platform, int64_t queued_ns,
@@ -63,11 +51,12 @@ static void add_job(struct world *w, const char *build, const char *platform, in
 static void add_step(struct world *w, const char *build, int step, const char *text,
 		     const char *state, int took_ms)
 {
-	sql(w,
-	    "INSERT INTO build_step (record_id, lease_id, step, line, stage, text, platforms,"
-	    " state, started_ms, ended_ms) VALUES ($1, 'l', $2, $3, '', $4, '[]', $5, 1000, $6)",
-	    DB_PARAMS(db_cstr(build), db_int(step), db_int(step - 1), db_cstr(text), db_cstr(state),
-		      db_int(1000 + took_ms)));
+	add_past_step(w, build,
+		      &(struct past_step){ .step = step,
+					   .line = step - 1,
+					   .text = text,
+					   .state = state,
+					   .took_ms = took_ms });
 }
 
 static struct pipeline_insights *get(struct world *w, const struct auth_principal *who,
@@ -90,7 +79,7 @@ TEST(every_day_is_there_and_a_build_is_of_the_day_it_was_made_on)
 {
 	done(world) w = new_world();
 	int64_t now = today(&w);
-	add_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	add(&w, &(struct built){ "a", NULL, "SUCCESS", NULL, now, 10 });
 	add(&w, &(struct built){ "b", NULL, "FAILED", NULL, now + DAY - 1, 5 });
 	add(&w, &(struct built){ "c", NULL, "CANCELED", NULL, now - 1, 0 });
@@ -115,7 +104,7 @@ TEST(every_day_is_there_and_a_build_is_of_the_day_it_was_made_on)
 TEST(median_and_95th_percentile_are_of_what_was_measured)
 {
 	done(world) w = new_world();
-	add_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	for (int i = 1; i <= 20; i++) { /* 1 to 20 s, waited 20 to 1 s, not in order */
 		int n = i * 7 % 20 + 1;
 		own_mem char *id = mem_printf("b-%d", i);
@@ -136,7 +125,7 @@ TEST(what_a_retry_took_over_is_not_counted_twice)
 {
 	done(world) w = new_world();
 	int64_t now = today(&w);
-	add_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	add(&w, &(struct built){ "first", NULL, "FAILED", NULL, now, 100 });
 	add_job(&w, "first", "linux/amd64", now, 2, 1);
 	add_job(&w, "first", "linux/arm64", now, 2, 1);
@@ -158,8 +147,8 @@ TEST(what_a_retry_took_over_is_not_counted_twice)
 TEST(what_caching_saved_is_told_by_runs_of_the_same_step)
 {
 	done(world) w = new_world();
-	add_repository(&w, "crr-1", "app", "PRIVATE");
-	add_repository(&w, "crr-2", "lib", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-2", "lib", "PRIVATE");
 	for (int i = 0; i < 4; i++) {
 		own_mem char *id = mem_printf("b-%d", i);
 		add(&w, &(struct built){ id, NULL, "SUCCESS", NULL, today(&w) + i, 10 });
@@ -189,7 +178,7 @@ TEST(a_rule_flips_when_a_build_ends_another_way_than_the_one_before)
 	static const char *const ends[] = { "SUCCESS", "FAILED",  "CANCELED",
 					    "FAILED",  "SUCCESS", "PENDING" };
 	done(world) w = new_world();
-	add_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	sql(&w,
 	    "INSERT INTO build_rule VALUES ('crbr-1', 'crr-1', 'GIT_BRANCH', 'main', 0, '', 'D',"
 	    " '[]', '[]', '[]', 'all', '[]', 'cancel', 0, 60, 1, 1, 1, 1)",
@@ -219,8 +208,8 @@ TEST(only_what_the_caller_may_see_is_counted)
 	static const struct auth_principal nobody = { .kind = AUTH_ANONYMOUS };
 	struct auth_principal mary = { .kind = AUTH_USER, .most = AUTH_ADMIN, .user_id = "usr-1" };
 	done(world) w = new_world();
-	add_repository(&w, "crr-1", "app", "PRIVATE");
-	add_repository(&w, "crr-2", "lib", "PUBLIC");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-2", "lib", "PUBLIC");
 	add(&w, &(struct built){ "a", "crr-1", "FAILED", NULL, today(&w), 10 });
 	add_job(&w, "a", "linux/amd64", today(&w), 2, 1);
 	add_step(&w, "a", 2, "RUN make", "done", 9000);
@@ -250,7 +239,7 @@ TEST(only_what_the_caller_may_see_is_counted)
 TEST(jobs_and_steps_are_those_of_the_newest_builds)
 {
 	done(world) w = new_world();
-	add_repository(&w, "crr-1", "app", "PRIVATE");
+	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	sql(&w,
 	    "INSERT INTO build_record (id, seq, repository_id, trigger_kind, actor, ref, commit_id,"
 	    " pushed_ns, tags, dockerfile_dir, dockerfile_name, build_args, no_cache, pool,"

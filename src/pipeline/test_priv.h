@@ -24,6 +24,26 @@ void world_done(struct world *w);
 void world_stop(struct world *w);
 void world_start(struct world *w);
 
+/* Records as they are once builds have ended, written by hand: every number is known. */
+struct past_build {
+	const char *id, *status;
+	const char *rule, *rerun_of; /* NULL: none */
+	const char *repository;      /* NULL: crr-1 */
+	int64_t seq, created_ns;
+	int64_t took_s; /* started a second after it was made; 0: never */
+};
+void add_past_build(struct world *w, const struct past_build *b);
+struct past_step {
+	int step, line;
+	const char *text, *state;
+	const char *platforms; /* JSON; NULL: of none */
+	int took_ms;           /* -1: it has not ended */
+	const char *digest;    /* NULL: no layer */
+	int64_t bytes;
+};
+void add_past_step(struct world *w, const char *build, const struct past_step *s);
+void add_past_repository(struct world *w, const char *id, const char *name, const char *type);
+
 void expect_code(struct err *e, const char *code);
 
 #endif

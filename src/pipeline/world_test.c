@@ -5,6 +5,8 @@
 
 #include "base/fd.h"
 
+#define SEC INT64_C(1000000000)
+
 /* source/git.h starts this program again, as it does with kiln, to put the sandbox around git. */
 __attribute__((constructor)) static void be_guard(int argc, char **argv)
 {
@@ -72,4 +74,44 @@ void expect_code(struct err *e, const char *code)
 {
 	own(err) owned = e;
 	EXPECT_STR(str_of(e ? err_code(e) : "no error"), code);
+}
+
+void add_past_repository(struct world *w, const char *id, const char *name, const char *type)
+{
+	own_mem char *full = mem_printf("demo/%s", name);
+	EXPECT_OK(db_exec(w->db,
+			  "INSERT INTO image_repository VALUES"
+			  " ($1, 'demo', $2, $3, $4, 0, 0, '', '', 1, 1)",
+			  DB_PARAMS(db_cstr(id), db_cstr(name), db_cstr(full), db_cstr(type))));
+}
+
+void add_past_build(struct world *w, const struct past_build *b)
+{
+	int64_t started_ns = b->took_s ? b->created_ns + SEC : 0;
+	EXPECT_OK(db_exec(
+		w->db,
+		"INSERT INTO build_record (id, seq, repository_id, rule_id, trigger_kind, actor,"
+		" ref, commit_id, pushed_ns, tags, dockerfile_dir, dockerfile_name, build_args,"
+		" no_cache, pool, priority, policy, required, emulation, time_limit_s, status,"
+		" n_log_lines, created_ns, started_ns, ended_ns, rerun_of) VALUES ($1, $2, $3, $4,"
+		" 'PUSH', '', 'refs/heads/main', '00', 1, '[]', '', 'Dockerfile', '[]', 0, '', 0,"
+		" 'all', '[]', 1, 60, $5, 0, $6, $7, $8, $9)",
+		DB_PARAMS(db_cstr(b->id), db_int(b->seq),
+			  db_cstr(b->repository ? b->repository : "crr-1"), pipeline_text(b->rule),
+			  db_cstr(b->status), db_int(b->created_ns), pipeline_time(started_ns),
+			  pipeline_time(started_ns ? started_ns + b->took_s * SEC : 0),
+			  pipeline_text(b->rerun_of))));
+}
+
+void add_past_step(struct world *w, const char *build, const struct past_step *s)
+{
+	EXPECT_OK(db_exec(
+		w->db,
+		"INSERT INTO build_step (record_id, lease_id, step, line, stage, text, platforms,"
+		" state, started_ms, ended_ms, digest, size) VALUES ($1, 'l', $2, $3, 'stage-0',"
+		" $4, $5, $6, 1000, $7, $8, $9)",
+		DB_PARAMS(db_cstr(build), db_int(s->step), db_int(s->line), db_cstr(s->text),
+			  db_cstr(s->platforms ? s->platforms : "[]"), db_cstr(s->state),
+			  s->took_ms < 0 ? db_null() : db_int(1000 + s->took_ms),
+			  pipeline_text(s->digest), s->digest ? db_int(s->bytes) : db_null())));
 }

@@ -222,6 +222,7 @@ def builds(cli, server, tmp_path, rule):
     assert len(rows(cli, cli("builds", "list", "--repo", cli.full))) == 1
     assert member(cli, cli("builds", "get", first["id"]), "status") == "SUCCESS"
     assert rows(cli, cli("builds", "steps", first["id"]))
+    assert len(rows(cli, cli("builds", "history", first["id"], "--step", "1"))) == 1
     for options in ([], ["--tail", "1"], ["--search", "published"], ["--search", "PUB.*d", "--regex", "-i"], ["--times"]):
         assert "published" in str(cli("builds", "logs", first["id"], *options)), options
     started = cli("builds", "start", cli.full)
@@ -418,6 +419,7 @@ WRONG = [
     (["repo", "lsit"], "did you mean list?"),
     (["insights", "--days", "0"], "from 1 to 90"),
     (["insights", "--days", "91"], "from 1 to 90"),
+    (["builds", "history", "x", "--step", "0"], "--step 0"),
     (["source", "create", "nonsense", "--url", "https://x/y"], "NAMESPACE/NAME"),
     (["source", "create", "a/b"], "--url"),
     (["source", "create", "a/b", "--url", "https://x/y", "--depth", "-1"], "--depth -1"),

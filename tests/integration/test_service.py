@@ -1,9 +1,11 @@
 """The build service as its users see it: from an empty server to an image that was pulled."""
+import hashlib
 import json
 import os
 import re
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -331,6 +333,61 @@ def test_steps_tell_why_the_cache_missed(service, tmp_path):
     copy = next(s for s in steps if s["text"].startswith("COPY"))
     assert (copy["cacheReason"], copy["state"]) == ("files changed: a", "done"), steps
     assert copy["digest"] and copy["size"] > 0, steps
+
+
+def test_a_step_tells_which_image_its_base_was(service, tmp_path, base):
+    id = service.push_build(tmp_path, "FROM alpine\nRUN true\n", platforms=["linux/amd64", "linux/arm64"])
+    service.wait(id, "SUCCESS")
+    steps = service.ok("GET", f"/api/v1/builds/{id}/steps")["items"]
+    raw = run(["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{base}:latest"]).out.encode()
+    index = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    assert {s["base"] for s in steps if s["line"] == 0} == {index}, steps
+    assert {s["base"] for s in steps if s["line"] > 0} == {None}, steps
+
+
+def test_what_builds_of_a_rule_came_to(service, tmp_path):
+    full = "ns/app"
+    service.namespace("ns")
+    service.repository(full)
+    service.bind(full)
+    service.rule(full)
+    other = service.rule(full, pattern="other")
+    tree = service.git(tmp_path, full, {"Dockerfile": "FROM alpine\nCOPY a /a\nRUN cat /a >/b\n", "a": "1"})
+    ids = []
+    for text, status in (("1", "SUCCESS"), ("1", "SUCCESS"), ("2", "SUCCESS")):
+        tree.commit({"a": text, "README": str(len(ids))})
+        tree.push("main")
+        ids.append(service.builds(full)[0]["id"])
+        service.wait(ids[-1], status)
+    tree.push("main:other")
+    beside = next(b["id"] for b in service.builds(full) if b["ruleId"] == other["id"])
+    service.wait(beside, "SUCCESS")
+
+    def history(id, **query):
+        return service.ok("GET", f"/api/v1/builds/{id}/history" + ("?" + urllib.parse.urlencode(query) if query else ""))["items"]
+
+    all = history(ids[2])
+    assert [b["id"] for b in all] == ids[::-1]
+    assert [b["id"] for b in history(ids[1])] == ids[1::-1]
+    assert [b["id"] for b in history(beside)] == [beside]
+    assert all[0]["commit"] == service.build(ids[2])["commit"] and all[0]["status"] == "SUCCESS"
+    assert [(b["steps"], b["cachedSteps"]) for b in all] == [(2, 0), (2, 2), (2, 0)]
+    assert all[0]["layerBytes"] > 0 and all[1]["layerBytes"] == all[2]["layerBytes"] and all[0]["tookMs"] > 0
+    assert [b["step"] for b in all] == [None, None, None]
+    ran = next(s for s in service.ok("GET", f"/api/v1/builds/{ids[2]}/steps")["items"] if s["text"].startswith("RUN"))
+    of_step = [b["step"] for b in history(ids[2], step=ran["step"])]
+    assert [s["state"] for s in of_step] == ["done", "cached", "done"]
+    assert of_step[0]["tookMs"] == ran["tookMs"] and of_step[0]["size"] == ran["size"] and of_step[1]["cacheReason"]
+
+
+def test_a_history_is_for_who_sees_the_build(service, tmp_path):
+    id = service.push_build(tmp_path, "FROM alpine\nRUN true\n")
+    at = f"/api/v1/builds/{id}/history"
+    assert service.api("GET", at + "?step=99").json["code"] == "NO_STEP"
+    assert service.api("GET", at + "?step=0").json["code"] == "QUERY"
+    service.user("stranger")
+    assert service.api("GET", at, basic=("stranger", "a good password")).status == 404
+    assert service.api("GET", at, basic=None).status == 401
 
 
 def test_the_dockerfile_of_a_build_is_that_of_its_commit(service, tmp_path):
