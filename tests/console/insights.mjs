@@ -111,7 +111,7 @@ async function ofAll(page, server) {
     await page.goto(`${server.url}/repositories/${EMPTY}/-/insights`);
     await page.getByText("No builds in these days").waitFor();
     await page.getByText("Nothing is stored yet.").waitFor();
-    expectEqual(await page.locator(".in-chart").count(), 0, "charts");
+    expectEqual(await page.locator(".chart").count(), 0, "charts");
   });
   await check("insights: what the server refuses is told with its remedy, and tried again", async () => {
     const problem = { type: "about:blank", title: "Refused", status: 503, code: "BUSY", detail: "It is busy.", remedy: "Wait a little." };

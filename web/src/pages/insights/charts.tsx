@@ -1,21 +1,15 @@
 // Charts over days, drawn by hand: bars of what the builds came to, lines of how long they took. Each is a table too.
-import type { ReactNode } from "react";
 import type { InsightsDay } from "../../api";
 import * as format from "../../i18n/format";
 import { locale } from "../../i18n/text";
 import { usePrefs } from "../../prefs";
+import { countTicks, timeTicks } from "../../ui/axis";
+import { Chart } from "../../ui/chart";
 import { type Column, Table } from "../../ui/table";
-import { useWidth } from "../../ui/width";
 import { useFormats } from "./lists";
-import { countTicks, type Kind, KINDS, named, partsOf, timeTicks, totalOf } from "./model";
+import { type Kind, KINDS, partsOf, totalOf } from "./model";
 import { useText } from "./text";
 
-const TOP = 10;
-const HEIGHT = 190;
-const BELOW = 24;
-const LEFT = 64;
-const RIGHT = 22; // half of the last day's name
-const LABEL = 64;
 const WIDEST = 44;
 
 /** 27 Nov, of a day of UTC. */
@@ -23,58 +17,6 @@ function useDay() {
   const { language } = usePrefs();
   const names = new Intl.DateTimeFormat(locale(language), { month: "short", day: "numeric", timeZone: "UTC" });
   return (day: string) => names.format(Date.parse(day));
-}
-
-interface Place {
-  /** The middle of a day. */
-  x: (i: number) => number;
-  y: (value: number) => number;
-  /** A day's share of the width. */
-  band: number;
-}
-
-interface FrameProps {
-  label: string;
-  days: InsightsDay[];
-  ticks: number[];
-  tickText: (value: number) => string;
-  children: (place: Place) => ReactNode;
-}
-
-function Frame({ label, days, ticks, tickText, children }: FrameProps) {
-  const dayName = useDay();
-  const [ref, width] = useWidth();
-  const most = ticks.at(-1) ?? 1;
-  const room = width - LEFT - RIGHT;
-  const band = room / days.length;
-  const x = (i: number) => LEFT + band * (i + 0.5);
-  const y = (value: number) => TOP + HEIGHT * (1 - value / most);
-  const isNamed = named(days.length, Math.floor(room / LABEL));
-  return (
-    <div ref={ref} className="in-chart">
-      {room > 0 ? (
-        <svg width={width} height={TOP + HEIGHT + BELOW} role="img" aria-label={label}>
-          <Patterns />
-          {ticks.map((value) => (
-            <g key={value}>
-              <line className="in-grid" x1={LEFT} x2={LEFT + room} y1={y(value)} y2={y(value)} />
-              <text x={LEFT - 8} y={y(value) + 4} textAnchor="end">
-                {tickText(value)}
-              </text>
-            </g>
-          ))}
-          {days.map(({ day }, i) =>
-            isNamed(i) ? (
-              <text key={day} x={x(i)} y={TOP + HEIGHT + 18} textAnchor="middle">
-                {dayName(day)}
-              </text>
-            ) : null,
-          )}
-          {children({ x, y, band })}
-        </svg>
-      ) : null}
-    </div>
-  );
 }
 
 function Patterns() {
@@ -129,12 +71,13 @@ export function BuildsByDay({ days }: { days: InsightsDay[] }) {
   const t = useText();
   const { language } = usePrefs();
   const { number } = useFormats();
+  const dayName = useDay();
   const title = t("insights.byDay");
   const ticks = countTicks(Math.max(...days.map(({ builds }) => totalOf(builds))));
   const column = (kind: Kind) => ({ title: t(`insights.kind.${kind}`), narrow: true, render: ({ builds }: InsightsDay) => number(partsOf(builds)[kind]) });
   return (
     <>
-      <ul className="in-legend">
+      <ul className="chart-legend">
         {KINDS.map((kind) => (
           <li key={kind}>
             <svg width="22" height="12" aria-hidden="true">
@@ -144,11 +87,14 @@ export function BuildsByDay({ days }: { days: InsightsDay[] }) {
           </li>
         ))}
       </ul>
-      <Frame label={title} days={days} ticks={ticks} tickText={(n) => format.number(language, n)}>
-        {({ x, y, band }) =>
-          days.map((day, i) => (totalOf(day.builds) ? <Bar key={day.day} day={day} x={x(i)} y={y} width={Math.max(1, Math.min(WIDEST, band * 0.75))} /> : null))
-        }
-      </Frame>
+      <Chart label={title} names={days.map(({ day }) => dayName(day))} ticks={ticks} tickText={(n) => format.number(language, n)}>
+        {({ x, y, band }) => (
+          <>
+            <Patterns />
+            {days.map((day, i) => (totalOf(day.builds) ? <Bar key={day.day} day={day} x={x(i)} y={y} width={Math.max(1, Math.min(WIDEST, band * 0.75))} /> : null))}
+          </>
+        )}
+      </Chart>
       <AsTable caption={title} days={days} columns={KINDS.map(column)} />
     </>
   );
@@ -192,7 +138,7 @@ export function DurationByDay({ days }: { days: InsightsDay[] }) {
   const column = (line: Line) => ({ title: t(`insights.line.${line}`), narrow: true, render: (day: InsightsDay) => (day.duration ? time(valueOf(day, line)) : "–") });
   return (
     <>
-      <ul className="in-legend">
+      <ul className="chart-legend">
         {LINES.map((line) => (
           <li key={line}>
             <svg width="30" height="12" aria-hidden="true">
@@ -203,7 +149,7 @@ export function DurationByDay({ days }: { days: InsightsDay[] }) {
           </li>
         ))}
       </ul>
-      <Frame label={title} days={days} ticks={ticks} tickText={(ms) => format.duration(language, ms)}>
+      <Chart label={title} names={days.map(({ day }) => dayName(day))} ticks={ticks} tickText={(ms) => format.duration(language, ms)}>
         {({ x, y }) =>
           LINES.map((line) => (
             <g key={line}>
@@ -214,7 +160,7 @@ export function DurationByDay({ days }: { days: InsightsDay[] }) {
             </g>
           ))
         }
-      </Frame>
+      </Chart>
       <AsTable
         caption={title}
         days={days}
