@@ -11,7 +11,7 @@ ARG TARGETARCH
 COPY --from=tools /tool /tool
 RUN echo compiling; echo 'main.c:3: error: unknown type' >&2; test $TARGETARCH = amd64 || exit 2
 `;
-const VIEWS = ["log", "timeline", "dockerfile", "result"];
+const VIEWS = ["log", "timeline", "dockerfile", "inputs", "result", "history"];
 
 function looks(browser, state, build) {
   const pages = Object.fromEntries(VIEWS.map((view) => [`build-${view}`, pathOf("builds/broken", build, `?view=${view}`)]));
@@ -42,6 +42,15 @@ async function broken(browser, server, page) {
     await page.locator(".df-bad .df-no", { hasText: /^6$/ }).waitFor();
     await page.locator(".df-bad").getByRole("button", { name: /arm64 Failed/ }).waitFor();
     await page.locator(".df-line", { hasText: "ARG TARGETARCH" }).waitFor(); // it has no step
+  });
+  await check("build page: what it was made from, with the image that its base was", async () => {
+    await page.keyboard.press("i");
+    const { items } = await server.api("GET", `builds/${build.id}/steps`);
+    const base = items.find(({ line }) => line === 0).base;
+    const row = page.getByRole("table", { name: "Base images" }).getByRole("row", { name: "alpine" });
+    await row.locator(`code[title="${base}"]`).waitFor();
+    await page.getByRole("region", { name: "Code", exact: true }).getByText("refs/heads/", { exact: false }).waitFor();
+    await page.getByText("The build rule gave none").waitFor();
   });
   const state = await page.context().storageState();
   await looks(browser, state, build);

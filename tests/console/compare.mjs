@@ -136,6 +136,19 @@ async function reach(page, server, { first, second }) {
     await page.getByRole("button", { name: `Only of the rule ${first.ruleId}: remove this filter` }).click();
     await waitFor("without the rule", () => !new URL(page.url()).searchParams.has("rule"));
   });
+  await check("build page: History has the builds of the rule before it, and one step through them", async () => {
+    await page.goto(server.url + pathOf(NAME, second, "?view=history"));
+    const builds = page.getByRole("table", { name: "This build and those of its rule before it" });
+    await builds.getByRole("cell", { name: "this one" }).waitFor();
+    await page.getByRole("img", { name: "Layers made" }).waitFor();
+    await page.getByLabel("Step to follow").selectOption({ index: 0 });
+    await waitFor("the step's address", () => new URL(page.url()).searchParams.get("step"));
+    const step = page.getByRole("table", { name: "One step in these builds" });
+    await waitFor("the step in both", async () => (await step.getByRole("row").count()) === 3);
+    await builds.getByRole("link", { name: first.id.slice(0, 8) }).click();
+    await waitFor("the build before", () => path(page).endsWith(first.id));
+    await waitFor("nothing before it", async () => (await builds.getByRole("row").count()) === 2);
+  });
   await check("compare: a version that is not there is a problem with its code", async () => {
     await page.goto(`${server.url}${AT}/compare/one...nowhere`);
     await page.getByText("NOT_FOUND", { exact: true }).waitFor();
@@ -149,6 +162,7 @@ async function looks(browser, state, { second }) {
     "compare-none": `${AT}/compare/...two`,
     "compare-chosen": `${AT}/versions?compare=one,two`,
     "compare-result": pathOf(NAME, second, "?view=result"),
+    "compare-history": pathOf(NAME, second, "?view=history"),
   };
   await lookAtPages(browser, state, pages);
 }

@@ -1,6 +1,6 @@
 // What is asked about the builds of all repositories.
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
-import { api, type Build, type BuildPage, firstOf, type Insights, withQuery } from "./api";
+import { api, type Build, type BuildHistoryPage, type BuildPage, firstOf, type Insights, path, withQuery } from "./api";
 import { CALM_MS, repositoryQuery } from "./queries";
 import { may } from "./roles";
 import { useMe } from "./session";
@@ -45,6 +45,15 @@ export function useMayBuild(names: string[]): (repository: string) => boolean {
   const asked = admin ? [] : [...new Set(names)];
   const found = useQueries({ queries: asked.map(repositoryQuery) });
   return (repository) => admin || may(found[asked.indexOf(repository)]?.data, "develop");
+}
+
+/** A build and those of its rule before it, the newest first; with `step` what became of that step in each. */
+export function useBuildHistory(build: Build, step?: number) {
+  return useQuery({
+    queryKey: ["builds", "history", build.id, build.status, step],
+    queryFn: async ({ signal }) => (await api.get<BuildHistoryPage>(withQuery(path`builds/${build.id}/history`, { step }), signal)).items,
+    placeholderData: keepPreviousData,
+  });
 }
 
 /** What the builds of the last days say together, in a repository or in all. */

@@ -5,7 +5,7 @@ import * as format from "../../i18n/format";
 import { usePrefs } from "../../prefs";
 import { useDockerfile } from "../../queries";
 import { Loading, Nothing } from "../../ui/states";
-import { errorLine, shortPlatform } from "./model";
+import { errorLine, fileOf, shortPlatform } from "./model";
 import { reasonText } from "./LogTab";
 import { useBuildText } from "./text";
 
@@ -23,7 +23,7 @@ export function DockerfileView({ build, steps, show }: Props) {
   const lines = [...placed].sort(([a], [b]) => a - b).map(([line, at]) => ({ line, code: at[0]?.text ?? "", at }));
   if (isPending) return <Loading />;
   if (!lines.length && whole === undefined) return <Nothing title={t("build.noSteps")} />;
-  const file = [build.dockerfileDirectory.replace(/^\/|\/$/g, ""), build.dockerfileName].filter(Boolean).join("/");
+  const file = fileOf(build);
   return (
     <>
       <p className="quiet">

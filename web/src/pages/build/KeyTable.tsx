@@ -4,7 +4,8 @@ import { useBuildText } from "./text";
 
 type ColumnName =
   | "platforms" | "state" | "manifest" | "own" | "shared" | "step" | "instruction" | "size" | "digest" | "time" | "cache"
-  | "before" | "now" | "change";
+  | "before" | "now" | "change" | "base" | "name" | "value" | "worker" | "processor" | "queued" | "attempts"
+  | "build" | "ref" | "commit" | "created" | "layers" | "reason";
 
 interface KeyTableProps {
   caption: string;

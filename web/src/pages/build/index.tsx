@@ -16,6 +16,8 @@ import { Architectures } from "./Architectures";
 import "./build.css";
 import { DockerfileView } from "./DockerfileView";
 import { Failures } from "./Failures";
+import { History } from "./History";
+import { Inputs } from "./Inputs";
 import { LogTab } from "./LogTab";
 import { useLog, useSteps } from "./live";
 import { Result } from "./Result";
@@ -29,7 +31,7 @@ export default function BuildPage() {
   const name = `${repository.namespace}/${repository.name}`;
   const t = useBuildText();
   const crumbs = useCrumbs(name);
-  if (build.data) return <Shows build={build.data} repository={name} mayAct={may(repository, "develop")} />;
+  if (build.data) return <Shows build={build.data} repository={name} canBuild={repository.canBuild} mayAct={may(repository, "develop")} />;
   return (
     <Page title={t("build.title", { id: (params.build ?? "").slice(0, 8) })} crumbs={crumbs}>
       <Shown query={build}>{() => null}</Shown>
@@ -45,7 +47,14 @@ function useCrumbs(repository: string) {
   ];
 }
 
-function Shows({ build, repository, mayAct }: { build: Build; repository: string; mayAct: boolean }) {
+interface ShowsProps {
+  build: Build;
+  repository: string;
+  canBuild: boolean;
+  mayAct: boolean;
+}
+
+function Shows({ build, repository, canBuild, mayAct }: ShowsProps) {
   const t = useBuildText();
   const crumbs = useCrumbs(repository);
   const steps = useSteps(build);
@@ -96,13 +105,14 @@ function Shows({ build, repository, mayAct }: { build: Build; repository: string
         className="build-views"
         activeKey={view}
         onChange={setView}
-        tabBarGutter={16}
         destroyOnHidden
         items={[
           { key: "log", label: t("build.view.log"), children: <LogTab log={log} build={build} steps={list} platform={platform} /> },
           { key: "timeline", label: t("build.view.timeline"), children: <Timeline build={build} steps={list} platform={platform} show={showStep} /> },
           { key: "dockerfile", label: t("build.view.dockerfile"), children: <DockerfileView build={build} steps={list} show={showStep} /> },
+          { key: "inputs", label: t("build.view.inputs"), children: <Inputs build={build} steps={list} canBuild={canBuild} /> },
           { key: "result", label: t("build.view.result"), children: <Result build={build} steps={list} repository={repository} /> },
+          { key: "history", label: t("build.view.history"), children: <History build={build} steps={list} repository={repository} /> },
         ]}
       />
     </Page>
@@ -114,5 +124,7 @@ function useViewKeys(setView: (view: string) => void) {
   useShortcut("l", t("build.key", { view: t("build.view.log") }), () => setView("log"));
   useShortcut("t", t("build.key", { view: t("build.view.timeline") }), () => setView("timeline"));
   useShortcut("d", t("build.key", { view: t("build.view.dockerfile") }), () => setView("dockerfile"));
+  useShortcut("i", t("build.key", { view: t("build.view.inputs") }), () => setView("inputs"));
   useShortcut("s", t("build.key", { view: t("build.view.result") }), () => setView("result"));
+  useShortcut("y", t("build.key", { view: t("build.view.history") }), () => setView("history"));
 }

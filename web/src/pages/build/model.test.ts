@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Build, BuildStep } from "../../api";
-import { criticalPath, errorLine, groupSteps, lanesOf, previousOf, sentenceOf, spansOf, stateOf, ticksOf, totalsOf } from "./model";
+import type { Build, BuildHistoryItem, BuildStep } from "../../api";
+import { basesOf, cachedShare, criticalPath, errorLine, groupSteps, lanesOf, previousOf, sentenceOf, spansOf, stateOf, ticksOf, totalsOf } from "./model";
 
 const at = (ms: number) => new Date(ms).toISOString();
 const step = (n: number, platforms: string[], from: number, to: number, more: Partial<BuildStep> = {}): BuildStep => ({
@@ -94,4 +94,19 @@ it.each([
 ])("%s %j %j", (status, more, states, key) => {
   const jobs = states.map((state) => ({ platform: A, state }));
   expect(sentenceOf({ status, waitsFor: null, supersededBy: null, canceledBy: null, jobs, ...more } as unknown as Build).key).toBe(key);
+});
+
+describe("inputs and history", () => {
+  it("has each base image once, with all architectures that took it", () => {
+    const base = (n: number, text: string, digest: string, platform: string) => step(n, [platform], 0, 0, { line: 0, text, base: digest });
+    const steps = [base(1, "FROM alpine", "sha256:1", A), base(2, "FROM alpine", "sha256:1", B), base(3, "FROM alpine", "sha256:2", B), step(4, [A], 0, 5)];
+    expect(basesOf(steps)).toEqual([
+      { name: "alpine", digest: "sha256:1", platforms: [A, B] },
+      { name: "alpine", digest: "sha256:2", platforms: [B] },
+    ]);
+  });
+  it("has no share of no steps", () => {
+    const of = (steps: number, cachedSteps: number) => cachedShare({ steps, cachedSteps } as BuildHistoryItem);
+    expect([of(0, 0), of(4, 1), of(3, 3)]).toEqual([null, 0.25, 1]);
+  });
 });

@@ -1,11 +1,14 @@
 // What a build record and its steps say, worked out: sentences, sums, groups of steps, the critical path.
-import type { Build, BuildJob, BuildStep } from "../../api";
+import type { Build, BuildHistoryItem, BuildJob, BuildStep } from "../../api";
 
 export const isOver = (b: Build) =>
   b.status !== "PENDING" && b.status !== "BUILDING" && b.jobs.every((j) => !["queued", "running", "pushing"].includes(j.state));
 
 export const shortPlatform = (platform: string) => platform.replace(/^linux\//, "");
 export const shortRef = (ref: string) => ref.replace(/^refs\/(heads|tags)\//, "");
+
+/** From the top of the repository. */
+export const fileOf = (b: Build) => [b.dockerfileDirectory.replace(/^\/|\/$/g, ""), b.dockerfileName].filter(Boolean).join("/");
 
 export type Sentence =
   | { key: "waitsFor" | "queued" | "superseded" | "canceled" | "published" | "failedWhole" }
@@ -159,3 +162,24 @@ export function ticksOf(ms: number, most: number): number[] {
 export function errorLine(text: string): number {
   return Number(/^\S*?:(\d+):/.exec(text)?.[1] ?? 0);
 }
+
+export interface Base {
+  name: string;
+  digest: string | null;
+  platforms: string[];
+}
+
+/** The base images, each once. */
+export function basesOf(steps: BuildStep[]): Base[] {
+  const bases = new Map<string, Base>();
+  for (const { line, text, base, platforms } of steps) {
+    if (line) continue;
+    const name = text.replace(/^FROM /, "");
+    const key = `${name} ${base}`;
+    bases.set(key, { name, digest: base, platforms: [...new Set([...(bases.get(key)?.platforms ?? []), ...platforms])] });
+  }
+  return [...bases.values()];
+}
+
+/** 0 to 1; null of none. */
+export const cachedShare = (b: BuildHistoryItem) => (b.steps ? b.cachedSteps / b.steps : null);
