@@ -100,5 +100,10 @@
 #define LIMIT_PREVIEW_ENTRIES    20000 /* refs times rules */
 #define LIMIT_PREVIEW_CONFLICTS  10    /* of one ref and rule */
 #define LIMIT_PREVIEW_MS         5000
+/* Schedules */
+#define LIMIT_SCHEDULES       100 /* of one image repository */
+#define LIMIT_CRON_BYTES      256
+#define LIMIT_ZONE_NAME_BYTES 64
+#define LIMIT_ZONE_BYTES      ((size_t)64 << 10) /* a file of a time zone; none has 4 KiB */
 
 #endif
