@@ -66,7 +66,8 @@ extern const struct api_route api_repository_routes[]; /* repositories.c: namesp
 							* tags */
 extern const struct api_route api_source_routes[];     /* sources.c: code sources, webhooks */
 extern const struct api_route api_git_routes[];        /* git.c: our own remote */
-extern const struct api_route api_rule_routes[]; /* rules.c: rules, previews, builds by hand */
+extern const struct api_route api_rule_routes[];     /* rules.c: rules, previews, builds by hand */
+extern const struct api_route api_schedule_routes[]; /* schedules.c: builds by the clock */
 extern const struct api_route
 	api_binding_routes[];                      /* bindings.c: what a repository is built from */
 extern const struct api_route api_build_routes[];  /* builds.c: build records */

@@ -1,6 +1,6 @@
 #include "api/build_json.h"
 
-static json_t *error_json(const char *code, const char *text, const char *remedy)
+json_t *api_build_error_json(const char *code, const char *text, const char *remedy)
 {
 	if (!code && !text)
 		return json_null();
@@ -18,7 +18,8 @@ static json_t *job_json(const struct pipeline_job *j)
 	json_object_set_new(o, "native", j->native_known ? json_boolean(j->native) : json_null());
 	json_object_set_new(o, "digest", api_str(j->digest));
 	json_object_set_new(o, "size", j->digest ? json_integer((json_int_t)j->size) : json_null());
-	json_object_set_new(o, "error", error_json(j->error_code, j->error_text, j->error_remedy));
+	json_object_set_new(o, "error",
+			    api_build_error_json(j->error_code, j->error_text, j->error_remedy));
 	json_object_set_new(o, "queuedAt", api_time(j->queued_ns));
 	json_object_set_new(o, "startedAt", api_time(j->started_ns));
 	json_object_set_new(o, "endedAt", api_time(j->ended_ns));
@@ -67,7 +68,8 @@ json_t *api_build_json(const struct pipeline_build *b)
 	json_object_set_new(o, "rerunOf", api_str(b->rerun_of));
 	json_object_set_new(o, "supersededBy", api_str(b->superseded_by));
 	json_object_set_new(o, "canceledBy", api_str(b->canceled_by));
-	json_object_set_new(o, "error", error_json(b->error_code, b->error_text, b->error_remedy));
+	json_object_set_new(o, "error",
+			    api_build_error_json(b->error_code, b->error_text, b->error_remedy));
 	json_object_set_new(o, "digest", api_str(b->digest));
 	json_object_set_new(o, "createdAt", api_time(b->created_ns));
 	json_object_set_new(o, "startedAt", api_time(b->started_ns));

@@ -4,6 +4,8 @@
 
 #include "api/api_priv.h"
 
+/* An object of three, or null. */
+json_t *api_build_error_json(const char *code, const char *text, const char *remedy);
 json_t *api_build_json(const struct pipeline_build *b);
 json_t *api_build_step_json(const struct pipeline_step *s);
 /* No job of it runs or will run. */

@@ -7,6 +7,19 @@
 
 /* ---- reading ---- */
 
+static struct err *read_trigger(struct api_call *c, struct str *out)
+{
+	static const char *const known[] = { "PUSH", "MANUAL", "API", "RERUN", "SCHEDULE" };
+	struct str trigger = api_query(c, "trigger");
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (!trigger.len || str_eq(trigger, str_of(known[i]))) {
+			*out = trigger;
+			return NULL;
+		}
+	return err_coded(ERR_INVALID, "QUERY", NULL,
+			 "trigger is PUSH, MANUAL, API, RERUN or SCHEDULE");
+}
+
 static struct err *read_query(struct api_call *c, struct pipeline_build_query *q)
 {
 	struct str repository = api_query(c, "repository"), status = api_query(c, "status"), cursor;
@@ -21,6 +34,7 @@ static struct err *read_query(struct api_call *c, struct pipeline_build_query *q
 	q->rule_id = api_query(c, "rule");
 	q->ref = api_query(c, "ref");
 	q->delivery_id = api_query(c, "delivery");
+	TRY(read_trigger(c, &q->trigger));
 	q->who = &c->who;
 	q->has_status = status.len > 0;
 	if (q->has_status && !pipeline_status_parse(status, &q->status))

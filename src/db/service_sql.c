@@ -166,7 +166,7 @@ const char db_build_sql[] =
 	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
 	"  rule_id TEXT,"               /* NULL once the rule is gone */
 	"  source_id TEXT,"             /* NULL once the source is gone */
-	"  trigger_kind TEXT NOT NULL," /* PUSH, MANUAL, API, RERUN */
+	"  trigger_kind TEXT NOT NULL," /* PUSH, MANUAL, API, RERUN, SCHEDULE */
 	"  actor TEXT NOT NULL,"
 	"  ref TEXT NOT NULL," /* refs/heads/main */
 	"  commit_id TEXT NOT NULL,"
@@ -278,3 +278,26 @@ const char db_session_sql[] =
 	"  created_ns BIGINT NOT NULL,"
 	"  used_ns BIGINT NOT NULL);"
 	"CREATE INDEX web_session_user ON web_session (user_id);";
+
+const char db_schedule_sql[] =
+	"CREATE TABLE build_schedule ("
+	"  id TEXT PRIMARY KEY," /* crbs-… */
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  rule_id TEXT NOT NULL REFERENCES build_rule (id) ON DELETE CASCADE,"
+	"  ref TEXT NOT NULL," /* refs/heads/main; '': the rule's own name */
+	"  cron TEXT NOT NULL,"
+	"  time_zone TEXT NOT NULL,"
+	"  enabled BIGINT NOT NULL,"
+	"  no_cache BIGINT NOT NULL,"
+	"  next_run_ns BIGINT," /* NULL: switched off */
+	"  last_run_ns BIGINT,"
+	"  last_state TEXT," /* started, skipped, failed */
+	"  last_code TEXT,"  /* why it was not started */
+	"  last_text TEXT,"
+	"  last_remedy TEXT,"
+	"  last_build TEXT," /* the newest record that it started; may be gone */
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX build_schedule_repository ON build_schedule (repository_id, created_ns);"
+	"CREATE INDEX build_schedule_rule ON build_schedule (rule_id);"
+	"CREATE INDEX build_schedule_next ON build_schedule (next_run_ns);";

@@ -26,10 +26,12 @@ static struct err *take_up_finished(struct pipeline *p)
 static struct err *start_threads(struct pipeline *p)
 {
 	static void *(*const runs[])(void *) = { pipeline_dispatcher, pipeline_watcher,
-						 pipeline_finisher, pipeline_poller };
+						 pipeline_finisher, pipeline_poller,
+						 pipeline_scheduler };
 	static const char *const names[] = { "pipeline-queue", "pipeline-watch", "pipeline-end",
-					     "pipeline-poll" };
-	pthread_t *threads[] = { &p->dispatcher, &p->watcher, &p->finisher, &p->poller };
+					     "pipeline-poll", "pipeline-time" };
+	pthread_t *threads[] = { &p->dispatcher, &p->watcher, &p->finisher, &p->poller,
+				 &p->scheduler };
 	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
 		TRY(thread_start(threads[i], names[i], runs[i], p));
 		p->n_threads++;
@@ -49,6 +51,7 @@ static struct pipeline *pipeline_new(const struct pipeline_options *o)
 	cond_init(&p->finish);
 	cond_init(&p->poll);
 	cond_init(&p->looked);
+	cond_init(&p->schedule);
 	return p;
 }
 
@@ -83,7 +86,7 @@ void pipeline_stop(struct pipeline *p)
 
 static void close_threads(struct pipeline *p)
 {
-	pthread_t threads[] = { p->dispatcher, p->watcher, p->finisher, p->poller };
+	pthread_t threads[] = { p->dispatcher, p->watcher, p->finisher, p->poller, p->scheduler };
 	{
 		hold(&p->lock);
 		p->stopping = p->closing = true;
@@ -91,6 +94,7 @@ static void close_threads(struct pipeline *p)
 		cond_broadcast(&p->watch);
 		cond_broadcast(&p->finish);
 		cond_broadcast(&p->poll);
+		cond_broadcast(&p->schedule);
 	}
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(threads[i], NULL);
@@ -119,6 +123,7 @@ void pipeline_free(struct pipeline *p)
 	cond_done(&p->finish);
 	cond_done(&p->poll);
 	cond_done(&p->looked);
+	cond_done(&p->schedule);
 	mutex_done(&p->lock);
 	free(p);
 }

@@ -241,7 +241,7 @@ struct err *pipeline_build_cancel(struct pipeline *p, struct str id, struct str 
 struct err *pipeline_build_get(struct pipeline *p, struct arena *a, struct str id, bool *found,
 			       struct pipeline_build *out);
 struct pipeline_build_query {
-	struct str repository_id, rule_id, ref, delivery_id; /* empty: any */
+	struct str repository_id, rule_id, ref, delivery_id, trigger; /* empty: any */
 	bool has_status;
 	enum pipeline_status status;
 	int64_t before_seq; /* 0: from the newest */

@@ -158,6 +158,22 @@ struct err *pipeline_record_cancel(struct pipeline *p, struct db_tx *tx, struct 
 				   struct str platform, const char *by, const char *superseded_by,
 				   bool *too_late, struct pipeline_after *after);
 
+/* ---- a build that no push starts (retry.c) ---- */
+
+struct pipeline_start {
+	struct pipeline_rule rule;
+	struct pipeline_binding binding;
+	struct catalog_image_repository repository;
+};
+/* ERR_NOT_FOUND code RULE_UNKNOWN, REPOSITORY_UNKNOWN; ERR_CONFLICT code NO_SOURCE. */
+struct err *pipeline_start_load(struct pipeline *p, struct arena *a, struct str rule_id,
+				struct pipeline_start *s);
+/* Short or full to full; of the rule's kind. */
+const char *pipeline_start_ref(struct arena *a, const struct pipeline_rule *rule, struct str ref);
+/* Asks the source; when it does not answer, what was seen last. ERR_NOT_FOUND code SRC_REF_GONE. */
+struct err *pipeline_start_head(struct pipeline *p, struct arena *a, const char *source_id,
+				const char *name, struct source_ref *out);
+
 /* ---- source.c ---- */
 
 struct err *pipeline_source_remote(struct pipeline *p, struct arena *a, struct str id,
@@ -231,13 +247,14 @@ struct pipeline {
 	uint64_t lease_ms, grace_ms; /* fixed after pipeline_open(), but by tests */
 	int64_t wall_shift_ns;       /* tests turn the clock; atomic */
 	struct pool *lookers;        /* owned */
-	pthread_t dispatcher, watcher, finisher, poller;
+	pthread_t dispatcher, watcher, finisher, poller, scheduler;
 	unsigned n_threads; /* of these that run */
 
 	struct mutex lock; /* guards all below */
-	struct cond work, watch, finish, poll, looked;
+	struct cond work, watch, finish, poll, looked, schedule;
 	bool stopping, closing;
-	bool have_work; /* something may be leased that could not before */
+	bool have_work;         /* something may be leased that could not before */
+	bool schedules_changed; /* the scheduler looks again */
 	struct pipeline_known_worker *workers;
 	struct pipeline_held_lease *leases;
 	struct pipeline_waiting *waiting; /* in the order they came */
@@ -313,5 +330,6 @@ void *pipeline_dispatcher(void *arg);
 void *pipeline_watcher(void *arg);
 void *pipeline_finisher(void *arg);
 void *pipeline_poller(void *arg);
+void *pipeline_scheduler(void *arg);
 
 #endif

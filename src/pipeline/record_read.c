@@ -248,6 +248,8 @@ struct err *pipeline_build_page(struct pipeline *p, const struct pipeline_build_
 		pipeline_where(&l, "r.rule_id = ", db_text(q->rule_id));
 	if (q->ref.len)
 		pipeline_where(&l, "r.ref = ", db_text(q->ref));
+	if (q->trigger.len)
+		pipeline_where(&l, "r.trigger_kind = ", db_text(q->trigger));
 	if (q->delivery_id.len) {
 		pipeline_where(&l,
 			       "r.id IN (SELECT record_id FROM delivery_build WHERE delivery_id = ",

@@ -55,7 +55,7 @@ static struct err *find_ref(struct pipeline *p, struct arena *a, const char *sou
 }
 
 /* "main" is of the rule's kind; "refs/…" is what it says. */
-static const char *full_ref(struct arena *a, const struct pipeline_rule *rule, struct str ref)
+const char *pipeline_start_ref(struct arena *a, const struct pipeline_rule *rule, struct str ref)
 {
 	if (str_starts(ref, STR("refs/")))
 		return arena_strdup(a, ref);
@@ -72,14 +72,14 @@ static struct err *wanted_ref(struct arena *a, const struct pipeline_rule *rule,
 				 "Name the ref to be built: --ref REF, or \"ref\" in the request.",
 				 "the rule cannot be built by hand without a ref: %s",
 				 why ? why : "its name or its tags depend on one");
-	*out = full_ref(a, rule, ref.len ? ref : str_of(rule->pattern));
+	*out = pipeline_start_ref(a, rule, ref.len ? ref : str_of(rule->pattern));
 	return NULL;
 }
 
 /* The remote is asked first: what is built is what is there now. When it does not answer, what was
  * seen last will do. */
-static struct err *current_ref(struct pipeline *p, struct arena *a, const char *source_id,
-			       const char *name, struct source_ref *out)
+struct err *pipeline_start_head(struct pipeline *p, struct arena *a, const char *source_id,
+				const char *name, struct source_ref *out)
 {
 	own(err) e = pipeline_source_look(p, str_of(source_id), 0, NULL, NULL);
 	struct found_ref f;
@@ -94,14 +94,8 @@ static struct err *current_ref(struct pipeline *p, struct arena *a, const char *
 	return NULL;
 }
 
-struct start {
-	struct pipeline_rule rule;
-	struct pipeline_binding binding;
-	struct catalog_image_repository repository;
-};
-
-static struct err *load_start(struct pipeline *p, struct arena *a, struct str rule_id,
-			      struct start *s)
+struct err *pipeline_start_load(struct pipeline *p, struct arena *a, struct str rule_id,
+				struct pipeline_start *s)
 {
 	bool found;
 	TRY(pipeline_rule_get(p->o.db, a, rule_id, &found, &s->rule));
@@ -132,13 +126,13 @@ struct err *pipeline_build_start(struct pipeline *p, struct arena *a, struct str
 				 struct str ref, const char *trigger, const char *actor,
 				 struct pipeline_build *out)
 {
-	struct start *s = arena_new(a, struct start);
+	struct pipeline_start *s = arena_new(a, struct pipeline_start);
 	struct pipeline_record *n = arena_new(a, struct pipeline_record);
 	struct source_ref at;
 	const char *name;
-	TRY(load_start(p, a, rule_id, s));
+	TRY(pipeline_start_load(p, a, rule_id, s));
 	TRY(wanted_ref(a, &s->rule, ref, &name));
-	TRY(current_ref(p, a, s->binding.source_id, name, &at));
+	TRY(pipeline_start_head(p, a, s->binding.source_id, name, &at));
 	TRY(pipeline_record_from_rule(p, a, &s->rule, &s->binding, s->repository.full_name, &at,
 				      pipeline_now(p), n));
 	if (!n->tags_json)
