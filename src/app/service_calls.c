@@ -116,12 +116,27 @@ static const struct rest_field preview_fields[] = {
 	F_END,
 };
 
+static const struct rest_field schedule_fields[] = {
+	{ "rule", "ruleId", REST_TEXT },
+	{ "ref", "ref", REST_TEXT },
+	{ "cron", "cron", REST_TEXT },
+	{ "time-zone", "timeZone", REST_TEXT },
+	{ "enabled", "enabled", REST_YESNO },
+	{ "no-cache", "noCache", REST_YESNO },
+	F_END,
+};
+static const struct rest_field schedule_preview_fields[] = {
+	{ "time-zone", "timeZone", REST_TEXT },
+	F_END,
+};
+
 static const struct rest_field builds_list_fields[] = {
 	{ "repo", "repository", REST_QUERY },
 	{ "rule", "rule", REST_QUERY },
 	{ "ref", "ref", REST_QUERY },
 	{ "delivery", "delivery", REST_QUERY },
 	{ "status", "status", REST_QUERY },
+	{ "trigger", "trigger", REST_QUERY },
 	F_PAGE,
 	F_END,
 };
@@ -188,6 +203,7 @@ static const struct rest_field audit_fields[] = {
 #define SOURCE        "/api/v1/sources/{0}"
 #define REPO          "/api/v1/repositories/{0}"
 #define RULE          REPO "/rules/{1}"
+#define SCHEDULE      REPO "/schedules/{1}"
 #define BUILD         "/api/v1/builds/{0}"
 #define WORKER        "/api/v1/workers/{0}"
 #define WORKER_TOKENS "/api/v1/worker-tokens"
@@ -205,6 +221,8 @@ static const struct rest_field audit_fields[] = {
 #define REPO_COLUMNS "fullName NAME,type TYPE,immutable IMMUTABLE,canBuild BUILD,summary SUMMARY"
 #define RULE_COLUMNS \
 	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED"
+#define SCHEDULE_COLUMNS \
+	"id ID,ref REF,cron CRON,timeZone ZONE,enabled ENABLED,lastRun LAST,nextRuns NEXT"
 #define PREVIEW_COLUMNS                                                      \
 	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
 	"tags TAGS,conflicts CONFLICTS,problem PROBLEM"
@@ -279,6 +297,15 @@ const struct rest_call rest_calls[] = {
 	DELETE("rule delete", RULE, .say = "deleted the build rule {1} of {0}"),
 	POST("rule preview", REPO "/rules:preview", .fields = preview_fields,
 	     .columns = PREVIEW_COLUMNS),
+
+	GET("schedule list", REPO "/schedules", .columns = SCHEDULE_COLUMNS),
+	POST("schedule create", REPO "/schedules", .fields = schedule_fields,
+	     .needs = { "rule", "cron" }),
+	GET("schedule get", SCHEDULE),
+	PATCH("schedule update", SCHEDULE, .fields = schedule_fields),
+	DELETE("schedule delete", SCHEDULE, .say = "deleted the schedule {1} of {0}"),
+	POST("schedule preview", "/api/v1/schedules:preview", .args = { "cron" },
+	     .fields = schedule_preview_fields),
 
 	GET("builds list", "/api/v1/builds", .fields = builds_list_fields,
 	    .columns = BUILD_COLUMNS),

@@ -167,12 +167,33 @@ static const struct option preview_options[] = {
 
 /* ---- builds ---- */
 
+static const struct option schedule_options[] = {
+	{ "rule", 0, "RULE", "build by this rule", NULL, false },
+	{ "ref", 0, "REF",
+	  "build the head of this branch or tag; needed for a rule with an expression", NULL,
+	  false },
+	{ "cron", 0, "EXPR", "when: minute hour day month weekday, as in '30 3 * * 1', or @daily",
+	  NULL, false },
+	{ "time-zone", 0, "ZONE", "whose clocks count, as in Europe/Berlin (default: UTC)", NULL,
+	  false },
+	{ "enabled", 0, "yes|no", "is it switched on (default: yes)", "yes|no", false },
+	{ "no-cache", 0, "yes|no", "run every step, and take none from the cache (default: no)",
+	  "yes|no", false },
+	O_COMMON
+};
+static const struct option schedule_preview_options[] = {
+	{ "time-zone", 0, "ZONE", "whose clocks count, as in Europe/Berlin (default: UTC)", NULL,
+	  false },
+	O_COMMON
+};
+
 static const struct option builds_list_options[] = {
 	{ "repo", 0, "NS/NAME", "of this repository", NULL, false },
 	{ "rule", 0, "RULE", "of this rule", NULL, false },
 	{ "ref", 0, "REF", "of this ref", NULL, false },
 	{ "delivery", 0, "ID", "of what this webhook delivery told", NULL, false },
 	{ "status", 0, "S", "with this status", "PENDING|BUILDING|SUCCESS|FAILED|CANCELED", false },
+	{ "trigger", 0, "T", "started so", "PUSH|MANUAL|API|RERUN|SCHEDULE", false },
 	O_PAGE,
 	O_COMMON
 };
@@ -307,6 +328,16 @@ const struct command service_commands[] = {
 	REST("rule delete", "NS/NAME RULE", 2, "Delete a build rule", plain_options),
 	REST("rule preview", "NS/NAME", 1, "Show which refs would be built into which tags",
 	     preview_options),
+	REST("schedule list", "NS/NAME", 1, "List the schedules of a repository", plain_options),
+	{ "schedule create", "NS/NAME", "Start builds by the clock",
+	  "A run builds the head of the ref at that time. What was missed while no server ran is made up for by one build,\n"
+	  "and a run is skipped while the build of the run before has not ended.",
+	  schedule_options, 1, 1, false, rest_command },
+	REST("schedule get", "NS/NAME SCHEDULE", 2, "Show a schedule", plain_options),
+	REST("schedule update", "NS/NAME SCHEDULE", 2, "Change a schedule", schedule_options),
+	REST("schedule delete", "NS/NAME SCHEDULE", 2, "Delete a schedule", plain_options),
+	REST("schedule preview", "EXPR", 1, "Show the next five times of an expression",
+	     schedule_preview_options),
 	REST("builds list", "", 0, "List builds, the newest first", builds_list_options),
 	REST("builds get", "BUILD", 1, "Show a build", plain_options),
 	{ "builds start", "NS/NAME [RULE]", "Build by hand",

@@ -212,6 +212,17 @@ def rules(cli, server):
     return id
 
 
+def schedules(cli, rule):
+    """Switched off: none is to start a build beside those of this test."""
+    schedule = cli("schedule", "create", cli.full, "--rule", rule, "--cron", "30 3 * * 1", "--no-cache", "yes", "--enabled", "no")
+    id = member(cli, schedule, "id")
+    assert cli("schedule", "get", cli.full, id) == schedule and member(cli, schedule, "ref") == "refs/heads/main"
+    assert member(cli, cli("schedule", "update", cli.full, id, "--time-zone", "UTC", "--cron", "@daily"), "cron") == "@daily"
+    assert [r.get("id", r.get("ID")) for r in rows(cli, cli("schedule", "list", cli.full))] == [id]
+    assert str(cli("schedule", "preview", "@yearly")).count("-01-01T00:00:00.000Z") == 5
+    told(cli, cli("schedule", "delete", cli.full, id), "schedule delete", f"deleted the schedule {id} of {cli.full}", cli.full, id)
+
+
 def builds(cli, server, tmp_path, rule):
     """All in one repository: one that succeeds, one that waits for a worker and is canceled, one that fails."""
     tree = Tree(tmp_path / f"tree{cli.name}", server.git_url(cli.full), {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
@@ -311,7 +322,9 @@ def test_every_command(walk, server, tmp_path):
     namespaces_and_members(cli, server)
     repositories(cli, server)
     sources(cli, server, tmp_path)
-    builds(cli, server, tmp_path, rules(cli, server))
+    rule = rules(cli, server)
+    schedules(cli, rule)
+    builds(cli, server, tmp_path, rule)
     tags(cli)
     workers(cli, server)
     users_and_tokens(cli, server, tmp_path)
@@ -430,6 +443,11 @@ WRONG = [
     (["rule", "create", "a/b", "--image-tag", "x"], "--branch or --tag"),
     (["rule", "create", "a/b", "--branch", "main"], "--image-tag"),
     (["rule", "create", "a/b", "--branch", "x", "--tag", "y", "--image-tag", "z"], "--branch and --tag exclude each other"),
+    (["schedule", "create", "a/b", "--cron", "@daily"], "--rule"),
+    (["schedule", "create", "a/b", "--rule", "r"], "--cron"),
+    (["schedule", "update", "a/b", "s"], "changes nothing"),
+    (["schedule", "update", "a/b", "s", "--enabled", "maybe"], "yes|no"),
+    (["builds", "list", "--trigger", "CLOCK"], "PUSH|"),
     (["rule", "update", "a/b", "r", "--priority", "high"], "-100 to 100"),
     (["rule", "update", "a/b", "r", "--priority", "101"], "-100 to 100"),
     (["rule", "update", "a/b", "r", "--priority", "-"], "-100 to 100"),
