@@ -19,6 +19,8 @@ import {
   type Repository,
   type RepositoryPage,
   type Rule,
+  type Schedule,
+  type SchedulePreview,
   type Session,
   type Source,
   type SourceRef,
@@ -150,12 +152,32 @@ export function useRule(name: string, rule: string | undefined) {
   });
 }
 
+export function useSchedules(name: string) {
+  return useQuery({
+    queryKey: ["repositories", name, "schedules"],
+    queryFn: ({ signal }) => allOf<Schedule>(path`repositories/${name}/schedules`, signal),
+    refetchInterval: CALM_MS,
+  });
+}
+
+/** When an expression comes next; asked for anew while one types, the answer before stays until then. */
+export function useNextRuns(cron: string, timeZone: string) {
+  return useQuery({
+    queryKey: ["next-runs", cron, timeZone],
+    queryFn: async () => (await api.post<SchedulePreview>("schedules:preview", { cron, timeZone })).nextRuns,
+    placeholderData: keepPreviousData,
+    retry: false,
+    enabled: cron !== "",
+  });
+}
+
 export interface BuildFilter {
   repository?: string;
   rule?: string;
   ref?: string;
   delivery?: string;
   status?: string;
+  trigger?: string;
   cursor?: string;
   limit?: number;
 }

@@ -11,7 +11,7 @@ import { useText } from "./text";
 
 export const ask: Ask = (client, { repository, search }) => [
   client.prefetchQuery(rulesQuery(repository)),
-  client.prefetchQuery(buildsQuery({ repository, status: search.get("status") ?? "", limit: PAGE_SIZE })),
+  client.prefetchQuery(buildsQuery({ repository, status: search.get("status") ?? "", trigger: search.get("trigger") ?? "", limit: PAGE_SIZE })),
 ];
 
 export default function Building() {

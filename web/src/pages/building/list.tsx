@@ -32,6 +32,25 @@ export function StateField() {
   );
 }
 
+const TRIGGERS = ["PUSH", "MANUAL", "API", "RERUN", "SCHEDULE"] as const;
+
+export function TriggerField() {
+  const t = useText();
+  const [trigger, setTrigger] = useParam("trigger");
+  return (
+    <Select
+      className="state-filter"
+      aria-label={t("building.trigger")}
+      value={trigger}
+      onChange={setTrigger}
+      options={[
+        { value: "", label: t("building.allTriggers") },
+        ...TRIGGERS.map((one) => ({ value: one, label: t(`building.trigger.${one}`) })),
+      ]}
+    />
+  );
+}
+
 function News({ n, show }: { n: number; show: () => void }) {
   const t = useText();
   return (

@@ -8,14 +8,14 @@ import { useParam } from "../../ui/cursor";
 import { useSettled } from "../../ui/debounce";
 import { isTagRef, shortRef } from "../../ui/domain";
 import { SearchField } from "../../ui/search";
-import { StateField } from "../building/list";
+import { StateField, TriggerField } from "../building/list";
 import { useText } from "./text";
 
 const OFFERED = 20;
 const TYPING_MS = 250;
 const HEADS = "refs/heads/";
 const TAGS = "refs/tags/";
-const NAMES = ["status", "repository", "ref", "rule", "delivery"] as const;
+const NAMES = ["status", "trigger", "repository", "ref", "rule", "delivery"] as const;
 
 /** The filter of the address. */
 export function useFilter(): BuildFilter {
@@ -84,6 +84,7 @@ export function Filters() {
   return (
     <div className="toolbar">
       <StateField />
+      <TriggerField />
       <RepositoryField />
       <RefField />
       <Only name="rule" say={(id) => t("builds.ofRule", { id })} />

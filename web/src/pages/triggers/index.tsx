@@ -15,6 +15,7 @@ import { Time } from "../../ui/values";
 import { repositoryUrl, sourceUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
+import { Schedules } from "./schedules";
 import { useText } from "./text";
 import { useVerdict } from "./verdict";
 
@@ -177,6 +178,7 @@ function Content({ repository }: { repository: Repository }) {
       {(data) => (
         <>
           <From repository={repository} binding={data} />
+          <Schedules repository={repository} />
           <OfSource repository={repository} id={data.sourceId} />
         </>
       )}
