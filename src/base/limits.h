@@ -57,6 +57,7 @@
 #define LIMIT_NAMESPACE_BYTES   120
 #define LIMIT_SUMMARY_CHARS     100 /* of an image repository */
 #define LIMIT_DESCRIPTION_BYTES ((size_t)16 << 10)
+#define LIMIT_HELD_ROWS         2000000 /* tags, manifests and references that retention looks at */
 /* registry */
 #define LIMIT_SCOPES            LIMIT_TOKEN_SCOPES /* of one token; more are left out */
 #define LIMIT_SCOPE_NAMES_BYTES 2400               /* of their names: tokens are headers */
@@ -105,5 +106,11 @@
 #define LIMIT_CRON_BYTES      256
 #define LIMIT_ZONE_NAME_BYTES 64
 #define LIMIT_ZONE_BYTES      ((size_t)64 << 10) /* a file of a time zone; none has 4 KiB */
+/* retention */
+#define LIMIT_RETENTION_RULES  10
+#define LIMIT_RETENTION_NEVER  50 /* patterns of tags that are never touched */
+#define LIMIT_RETENTION_NEWEST 10000
+#define LIMIT_RETENTION_DAYS   3650
+#define LIMIT_RETENTION_MS     3000 /* for matching all tags */
 
 #endif

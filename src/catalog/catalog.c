@@ -212,8 +212,11 @@ struct err *catalog_blob_holders(struct catalog *c, struct arena *a, const struc
 struct err *catalog_tag_delete(struct catalog *c, struct str repository, struct str tag,
 			       bool *found)
 {
-	return catalog_change(c, "DELETE FROM tag WHERE repository = $1 AND name = $2 RETURNING 1",
-			      DB_PARAMS(db_text(repository), db_text(tag)), found);
+	own(db_tx) tx = NULL;
+	*found = false;
+	TRY(db_tx_begin(c->db, &tx));
+	TRY(catalog_tag_drop(tx, repository, tag, time_now_unix_ns(), found));
+	return catalog_commit(c, tx, *found);
 }
 
 /* Its tags and references go by the foreign keys. */
@@ -248,6 +251,27 @@ struct err *catalog_blob_linked(struct catalog *c, struct str repository,
 {
 	return exists(c, "SELECT 1 FROM repository_blob WHERE repository = $1 AND digest = $2",
 		      DB_PARAMS(db_text(repository), db_cstr(oci_digest_text(d).s)), found);
+}
+
+static bool see_int(void *arg, struct db_row *r)
+{
+	*(int64_t *)arg = db_row_int(r, 0);
+	return false;
+}
+
+struct err *catalog_blob_asked(struct catalog *c, struct str repository, const struct oci_digest *d)
+{
+	struct oci_digest_text text = oci_digest_text(d);
+	int64_t now = time_now_unix_ns(), linked = now;
+	TRY(db_query(c->db,
+		     "SELECT linked_ns FROM repository_blob WHERE repository = $1 AND digest = $2",
+		     DB_PARAMS(db_text(repository), db_cstr(text.s)), see_int, &linked));
+	if (linked > now - 60 * CATALOG_RENEW_NS)
+		return NULL;
+	return db_exec(c->db,
+		       "UPDATE repository_blob SET linked_ns = $3"
+		       " WHERE repository = $1 AND digest = $2",
+		       DB_PARAMS(db_text(repository), db_cstr(text.s), db_int(now)));
 }
 
 struct err *catalog_blob_known(struct catalog *c, const struct oci_digest *d, bool *found)

@@ -75,6 +75,10 @@ struct err *catalog_blob_link(struct catalog *c, struct str repository, const st
 			      uint64_t size);
 struct err *catalog_blob_linked(struct catalog *c, struct str repository,
 				const struct oci_digest *d, bool *found);
+/* A push that asks does not send what is there: retention leaves the link for a day. Written once
+ * an hour. */
+struct err *catalog_blob_asked(struct catalog *c, struct str repository,
+			       const struct oci_digest *d);
 /* Is it linked to any repository? For mounts without `from`. */
 struct err *catalog_blob_known(struct catalog *c, const struct oci_digest *d, bool *found);
 /* The repositories that link it, by name behind `last`, at most `n`. */

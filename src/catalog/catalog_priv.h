@@ -35,6 +35,10 @@ struct err *catalog_commit(struct catalog *c, struct db_tx *tx, bool changed);
  * ERR_DENIED code TAG_IMMUTABLE when it would move a tag of an immutable image repository. */
 struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str tag,
 			    const struct oci_digest *d, int64_t now_ns, bool *changed);
+#define CATALOG_RENEW_NS (60 * 1000000000ll) /* times of what was there already are this exact */
+/* Removes a tag, and notes the time on what it pointed at. */
+struct err *catalog_tag_drop(struct db_tx *tx, struct str repository, struct str tag,
+			     int64_t now_ns, bool *found);
 /* Reads rows of image_repository as catalog_image_columns lists them. */
 struct catalog_image_rows {
 	struct arena *m;

@@ -37,18 +37,53 @@ static struct err *check_moves(struct db_tx *tx, struct str repository, struct s
 	return refused ? immutable(repository, tag) : NULL;
 }
 
+/* A manifest is as old as its last push, or as the last tag that left it: retention counts from
+ * there. `d`: what the tag will point at, "" for nothing. */
+static struct err *leave(struct db_tx *tx, struct str repository, struct str tag, const char *d,
+			 int64_t now_ns)
+{
+	return db_tx_exec(tx,
+			  "UPDATE manifest SET used_ns = $4 WHERE repository = $1 AND digest ="
+			  " (SELECT digest FROM tag WHERE repository = $1 AND name = $2)"
+			  " AND digest <> $3",
+			  DB_PARAMS(db_text(repository), db_text(tag), db_cstr(d), db_int(now_ns)));
+}
+
+/* A build that gives the same image again pushes the same digest: the tag is in use, though it does
+ * not change. */
+static struct err *renew(struct db_tx *tx, struct str repository, struct str tag, int64_t now_ns)
+{
+	return db_tx_exec(tx,
+			  "UPDATE tag SET pushed_ns = $3 WHERE repository = $1 AND name = $2"
+			  " AND COALESCE(pushed_ns, updated_ns) < $4",
+			  DB_PARAMS(db_text(repository), db_text(tag), db_int(now_ns),
+				    db_int(now_ns - CATALOG_RENEW_NS)));
+}
+
 struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str tag,
 			    const struct oci_digest *d, int64_t now_ns, bool *changed)
 {
+	struct oci_digest_text text = oci_digest_text(d);
 	TRY(check_moves(tx, repository, tag, d));
-	return db_tx_query(tx,
-			   "INSERT INTO tag (repository, name, digest, created_ns, updated_ns)"
-			   " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (repository, name) DO UPDATE"
-			   " SET digest = excluded.digest, updated_ns = excluded.updated_ns"
-			   " WHERE tag.digest <> excluded.digest RETURNING 1",
-			   DB_PARAMS(db_text(repository), db_text(tag),
-				     db_cstr(oci_digest_text(d).s), db_int(now_ns)),
-			   catalog_see_row, changed);
+	TRY(leave(tx, repository, tag, text.s, now_ns));
+	TRY(db_tx_query(
+		tx,
+		"INSERT INTO tag (repository, name, digest, created_ns, updated_ns, pushed_ns)"
+		" VALUES ($1, $2, $3, $4, $4, $4) ON CONFLICT (repository, name) DO UPDATE"
+		" SET digest = excluded.digest, updated_ns = excluded.updated_ns,"
+		" pushed_ns = excluded.pushed_ns"
+		" WHERE tag.digest <> excluded.digest RETURNING 1",
+		DB_PARAMS(db_text(repository), db_text(tag), db_cstr(text.s), db_int(now_ns)),
+		catalog_see_row, changed));
+	return renew(tx, repository, tag, now_ns);
+}
+
+struct err *catalog_tag_drop(struct db_tx *tx, struct str repository, struct str tag,
+			     int64_t now_ns, bool *found)
+{
+	TRY(leave(tx, repository, tag, "", now_ns));
+	return db_tx_query(tx, "DELETE FROM tag WHERE repository = $1 AND name = $2 RETURNING 1",
+			   DB_PARAMS(db_text(repository), db_text(tag)), catalog_see_row, found);
 }
 
 struct err *catalog_image_tags_free(struct catalog *c, struct str full_name,

@@ -1,5 +1,5 @@
 /* One transaction checks what the manifests refer to and records them. Nothing is written, and no
- * disk is waited for, when all is as it was. */
+ * disk is waited for, when all is as it was a minute ago; later only the time is. */
 #include "catalog/catalog_priv.h"
 
 #include <assert.h>
@@ -148,16 +148,23 @@ static struct err *add_manifest(struct publish *p, const struct catalog_put *put
 	struct oci_digest_text subject = { "" };
 	if (doc->has_subject)
 		subject = oci_digest_text(&doc->subject.digest);
-	return run(p,
-		   "INSERT INTO manifest (repository, digest, media_type, size, artifact_type,"
-		   " annotations, subject, created_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-		   " ON CONFLICT (repository, digest) DO UPDATE"
-		   " SET media_type = excluded.media_type, artifact_type = excluded.artifact_type"
-		   " WHERE manifest.media_type <> excluded.media_type RETURNING 1",
-		   DB_PARAMS(db_text(p->repository), db_cstr(oci_digest_text(&put->digest).s),
-			     db_cstr(put->media_type), db_int(put->size),
-			     text_or_null(referrer_type(doc)), text_or_null(doc->annotations_json),
-			     doc->has_subject ? db_cstr(subject.s) : db_null(), db_int(p->now_ns)));
+	TRY(run(p,
+		"INSERT INTO manifest (repository, digest, media_type, size, artifact_type,"
+		" annotations, subject, created_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (repository, digest) DO UPDATE"
+		" SET media_type = excluded.media_type, artifact_type = excluded.artifact_type"
+		" WHERE manifest.media_type <> excluded.media_type RETURNING 1",
+		DB_PARAMS(db_text(p->repository), db_cstr(oci_digest_text(&put->digest).s),
+			  db_cstr(put->media_type), db_int(put->size),
+			  text_or_null(referrer_type(doc)), text_or_null(doc->annotations_json),
+			  doc->has_subject ? db_cstr(subject.s) : db_null(), db_int(p->now_ns))));
+	/* the index that needs it may be on its way: retention is not to take it before */
+	return db_tx_exec(p->tx,
+			  "UPDATE manifest SET used_ns = $3 WHERE repository = $1 AND digest = $2"
+			  " AND COALESCE(used_ns, created_ns) < $4",
+			  DB_PARAMS(db_text(p->repository),
+				    db_cstr(oci_digest_text(&put->digest).s), db_int(p->now_ns),
+				    db_int(p->now_ns - CATALOG_RENEW_NS)));
 }
 
 static struct err *put_all(struct publish *p, const struct catalog_put *puts, size_t n_puts,

@@ -301,3 +301,32 @@ const char db_schedule_sql[] =
 	"CREATE INDEX build_schedule_repository ON build_schedule (repository_id, created_ns);"
 	"CREATE INDEX build_schedule_rule ON build_schedule (rule_id);"
 	"CREATE INDEX build_schedule_next ON build_schedule (next_run_ns);";
+
+/* When a tag was pushed last, also to where it was already; NULL: at updated_ns. When a manifest
+ * was pushed last, or a tag left it; NULL: at created_ns. Then what goes by itself. */
+const char db_retention_sql[] =
+	"ALTER TABLE tag ADD COLUMN pushed_ns BIGINT;"
+	"ALTER TABLE manifest ADD COLUMN used_ns BIGINT;"
+	"CREATE TABLE retention_policy ("
+	"  repository_id TEXT PRIMARY KEY REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  revision BIGINT NOT NULL," /* grows with every change of what follows */
+	"  enabled BIGINT NOT NULL,"
+	"  policy TEXT NOT NULL,"    /* as the API has it */
+	"  next_ns BIGINT NOT NULL," /* when it is carried out next, if it is enabled */
+	/* a run that has begun, and not ended; NULL: there is none */
+	"  run_started_ns BIGINT,"
+	"  run_by TEXT NOT NULL," /* '': by itself */
+	"  run_tags BIGINT NOT NULL,"
+	"  run_manifests BIGINT NOT NULL,"
+	"  run_blobs BIGINT NOT NULL,"
+	/* the last one that ended; NULL: there was none */
+	"  last_started_ns BIGINT,"
+	"  last_ended_ns BIGINT,"
+	"  last_by TEXT NOT NULL,"
+	"  last_tags BIGINT NOT NULL,"
+	"  last_manifests BIGINT NOT NULL,"
+	"  last_blobs BIGINT NOT NULL,"
+	"  last_error_code TEXT,"
+	"  last_error TEXT,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX retention_policy_next ON retention_policy (next_ns);";

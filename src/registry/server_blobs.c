@@ -120,6 +120,8 @@ static struct err *get(struct registry_call *c, struct http_reply **out)
 	uint64_t size;
 	TRY(oci_digest_parse(c->reference, &d));
 	TRY(catalog_blob_linked(c->server->catalog, c->repository, &d, &linked));
+	if (linked && c->method == HTTP_HEAD)
+		TRY(catalog_blob_asked(c->server->catalog, c->repository, &d));
 	struct err *e = linked ? blob_store_open_blob(c->server->store, &d, &fd, &size) : NULL;
 	if (!linked || (e && e->kind == ERR_NOT_FOUND)) {
 		err_free(e);
