@@ -9,25 +9,23 @@ static bool see_seq(void *arg, struct db_row *r)
 	return true;
 }
 
-static struct err *append(struct auth *a, const struct db_param *p, size_t n)
+static struct err *append(struct db_tx *tx, const struct db_param *p, size_t n)
 {
-	own(db_tx) tx = NULL;
 	int64_t seq = 1;
 	struct db_param with_seq[8];
-	TRY(db_tx_begin(a->db, &tx));
 	TRY(db_tx_query(tx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM audit_log", DB_NO_PARAMS,
 			see_seq, &seq));
 	with_seq[0] = db_int(seq);
 	memcpy(with_seq + 1, p, n * sizeof(*p));
-	TRY(db_tx_exec(tx,
-		       "INSERT INTO audit_log (seq, time_ns, actor, remote, action, target, detail)"
-		       " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		       with_seq, n + 1));
-	return db_tx_commit(tx);
+	return db_tx_exec(tx,
+			  "INSERT INTO audit_log (seq, time_ns, actor, remote, action, target,"
+			  " detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			  with_seq, n + 1);
 }
 
-void auth_audit(struct auth *a, const struct auth_principal *who, const char *remote,
-		const char *action, struct str target, const char *detail)
+struct err *auth_audit_in(struct auth *a, struct db_tx *tx, const struct auth_principal *who,
+			  const char *remote, const char *action, struct str target,
+			  const char *detail)
 {
 	struct str d = str_of(detail ? detail : "{}");
 	if (d.len > LIMIT_AUDIT_DETAIL_BYTES)
@@ -37,7 +35,18 @@ void auth_audit(struct auth *a, const struct auth_principal *who, const char *re
 		db_cstr(remote ? remote : ""),        db_cstr(action),
 		db_text(target.p ? target : STR("")), db_text(d),
 	};
-	struct err *e = append(a, p, ARRAY_LEN(p));
+	return append(tx, p, ARRAY_LEN(p));
+}
+
+void auth_audit(struct auth *a, const struct auth_principal *who, const char *remote,
+		const char *action, struct str target, const char *detail)
+{
+	own(db_tx) tx = NULL;
+	struct err *e = db_tx_begin(a->db, &tx);
+	if (!e)
+		e = auth_audit_in(a, tx, who, remote, action, target, detail);
+	if (!e)
+		e = db_tx_commit(tx);
 	if (e)
 		log_err(LOG_LEVEL_ERROR, "a change is not in the audit log", e);
 }

@@ -228,6 +228,10 @@ struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t 
  * tells of was made. Blocks. */
 void auth_audit(struct auth *a, const struct auth_principal *who, const char *remote,
 		const char *action, struct str target, const char *detail);
+/* The same in a transaction, for a change that is made there: a failure is the transaction's. */
+struct err *auth_audit_in(struct auth *a, struct db_tx *tx, const struct auth_principal *who,
+			  const char *remote, const char *action, struct str target,
+			  const char *detail);
 struct auth_audit_entry {
 	int64_t seq, time_ns;
 	const char *actor, *remote, *action, *target, *detail;

@@ -7,7 +7,8 @@
 #define COLUMNS "id, name, is_admin, disabled, password_hash, created_ns, updated_ns"
 
 /* Names that mean something else where they are shown, or in Basic. */
-static const char *const reserved[] = { "anonymous", AUTH_BUILD_USER, "system", "token", "worker" };
+static const char *const reserved[] = { "anonymous", AUTH_BUILD_USER, "retention",
+					"system",    "token",         "worker" };
 
 bool auth_user_name_ok(struct str name)
 {
