@@ -157,9 +157,7 @@ static void take_groups(const struct pipeline_expression *e, struct arena *a, st
 	}
 }
 
-enum pipeline_verdict pipeline_expression_match(const struct pipeline_expression *e,
-						struct arena *a, struct str name,
-						struct pipeline_group **groups, size_t *n)
+enum pipeline_verdict pipeline_expression_test(const struct pipeline_expression *e, struct str name)
 {
 	int rc = pcre2_match(e->code, (PCRE2_SPTR)name.p, name.len, 0, PCRE2_NO_JIT, e->data,
 			     e->limits);
@@ -172,9 +170,16 @@ enum pipeline_verdict pipeline_expression_match(const struct pipeline_expression
 		return PIPELINE_TOO_COSTLY;
 	default:
 		/* Also a name that is not UTF-8: no expression has it. */
-		if (rc < 0)
-			return PIPELINE_NO_MATCH;
+		return rc < 0 ? PIPELINE_NO_MATCH : PIPELINE_MATCH;
 	}
-	take_groups(e, a, name, groups, n);
-	return PIPELINE_MATCH;
+}
+
+enum pipeline_verdict pipeline_expression_match(const struct pipeline_expression *e,
+						struct arena *a, struct str name,
+						struct pipeline_group **groups, size_t *n)
+{
+	enum pipeline_verdict v = pipeline_expression_test(e, name);
+	if (v == PIPELINE_MATCH)
+		take_groups(e, a, name, groups, n);
+	return v;
 }

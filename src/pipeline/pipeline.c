@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "pipeline/retention_priv.h"
 
 #define GRACE_S 10
 
@@ -27,11 +28,11 @@ static struct err *start_threads(struct pipeline *p)
 {
 	static void *(*const runs[])(void *) = { pipeline_dispatcher, pipeline_watcher,
 						 pipeline_finisher, pipeline_poller,
-						 pipeline_scheduler };
+						 pipeline_scheduler, pipeline_sweeper };
 	static const char *const names[] = { "pipeline-queue", "pipeline-watch", "pipeline-end",
-					     "pipeline-poll", "pipeline-time" };
-	pthread_t *threads[] = { &p->dispatcher, &p->watcher, &p->finisher, &p->poller,
-				 &p->scheduler };
+					     "pipeline-poll",  "pipeline-time",  "pipeline-sweep" };
+	pthread_t *threads[] = { &p->dispatcher, &p->watcher,   &p->finisher,
+				 &p->poller,     &p->scheduler, &p->sweeper };
 	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
 		TRY(thread_start(threads[i], names[i], runs[i], p));
 		p->n_threads++;
@@ -52,6 +53,7 @@ static struct pipeline *pipeline_new(const struct pipeline_options *o)
 	cond_init(&p->poll);
 	cond_init(&p->looked);
 	cond_init(&p->schedule);
+	cond_init(&p->sweep);
 	return p;
 }
 
@@ -86,7 +88,8 @@ void pipeline_stop(struct pipeline *p)
 
 static void close_threads(struct pipeline *p)
 {
-	pthread_t threads[] = { p->dispatcher, p->watcher, p->finisher, p->poller, p->scheduler };
+	pthread_t threads[] = { p->dispatcher, p->watcher,   p->finisher,
+				p->poller,     p->scheduler, p->sweeper };
 	{
 		hold(&p->lock);
 		p->stopping = p->closing = true;
@@ -95,6 +98,7 @@ static void close_threads(struct pipeline *p)
 		cond_broadcast(&p->finish);
 		cond_broadcast(&p->poll);
 		cond_broadcast(&p->schedule);
+		cond_broadcast(&p->sweep);
 	}
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(threads[i], NULL);
@@ -124,6 +128,7 @@ void pipeline_free(struct pipeline *p)
 	cond_done(&p->poll);
 	cond_done(&p->looked);
 	cond_done(&p->schedule);
+	cond_done(&p->sweep);
 	mutex_done(&p->lock);
 	free(p);
 }

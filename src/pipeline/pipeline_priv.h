@@ -247,14 +247,15 @@ struct pipeline {
 	uint64_t lease_ms, grace_ms; /* fixed after pipeline_open(), but by tests */
 	int64_t wall_shift_ns;       /* tests turn the clock; atomic */
 	struct pool *lookers;        /* owned */
-	pthread_t dispatcher, watcher, finisher, poller, scheduler;
+	pthread_t dispatcher, watcher, finisher, poller, scheduler, sweeper;
 	unsigned n_threads; /* of these that run */
 
 	struct mutex lock; /* guards all below */
-	struct cond work, watch, finish, poll, looked, schedule;
+	struct cond work, watch, finish, poll, looked, schedule, sweep;
 	bool stopping, closing;
 	bool have_work;         /* something may be leased that could not before */
 	bool schedules_changed; /* the scheduler looks again */
+	bool sweep_now;         /* a run of a retention policy has begun */
 	struct pipeline_known_worker *workers;
 	struct pipeline_held_lease *leases;
 	struct pipeline_waiting *waiting; /* in the order they came */

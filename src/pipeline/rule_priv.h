@@ -32,6 +32,9 @@ enum pipeline_verdict { PIPELINE_NO_MATCH, PIPELINE_MATCH, PIPELINE_TOO_COSTLY }
 enum pipeline_verdict pipeline_expression_match(const struct pipeline_expression *e,
 						struct arena *a, struct str name,
 						struct pipeline_group **groups, size_t *n);
+/* The same without groups. */
+enum pipeline_verdict pipeline_expression_test(const struct pipeline_expression *e,
+					       struct str name);
 
 /* ---- rule_ref.c ---- */
 
