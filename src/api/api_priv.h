@@ -61,6 +61,7 @@ struct api_route {
 extern const struct api_route api_access_routes[];     /* access.c: users, tokens, roles, audit */
 extern const struct api_route api_instance_routes[];   /* instance.c: version, disk, settings */
 extern const struct api_route api_insights_routes[];   /* insights.c: what builds say together */
+extern const struct api_route api_retention_routes[];  /* retention.c: of tags */
 extern const struct api_route api_session_routes[];    /* sessions.c: of the console */
 extern const struct api_route api_repository_routes[]; /* repositories.c: namespaces, repositories,
 							* tags */
