@@ -72,6 +72,8 @@ extern const struct rest_call service_repo_create, service_repo_get, service_rep
 extern const struct rest_call service_rules;
 extern const struct rest_call service_start; /* the rule's id and ":build" go behind its path */
 extern const struct rest_call service_logs, service_search, service_insights;
+extern const struct rest_call service_retention_get, service_retention_set;
+extern const struct rest_call service_retention_preview, service_retention_run;
 
 /* What the command line asks for. */
 struct rest_request {

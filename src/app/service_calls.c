@@ -146,6 +146,12 @@ static const struct rest_field insights_fields[] = {
 	F_END,
 };
 static const struct rest_field history_fields[] = { { "step", "step", REST_QUERY }, F_END };
+static const struct rest_field retention_preview_fields[] = {
+	{ "decision", "decision", REST_QUERY },
+	{ "filter", "q", REST_QUERY },
+	F_PAGE,
+	F_END,
+};
 static const struct rest_field builds_start_fields[] = { { "ref", "ref", REST_TEXT }, F_END };
 static const struct rest_field builds_platform_fields[] = {
 	{ "platform", "platform", REST_TEXT },
@@ -238,7 +244,9 @@ static const struct rest_field audit_fields[] = {
 #define WORKER_TOKEN_COLUMNS "id ID,name NAME,pool POOL,usedAt USED"
 #define USER_COLUMNS         "name NAME,admin ADMIN,disabled DISABLED,createdAt CREATED"
 #define TOKEN_COLUMNS        "id ID,name NAME,role ROLE,namespace NAMESPACE,expiresAt EXPIRES,usedAt USED"
-#define AUDIT_COLUMNS        "time TIME,actor ACTOR,action ACTION,target TARGET,remote FROM,detail DETAIL"
+#define RETENTION_COLUMNS \
+	"name TAG,decision DECISION,reason REASON,rule RULE,pattern PATTERN,rank RANK,pushedAt PUSHED"
+#define AUDIT_COLUMNS "time TIME,actor ACTOR,action ACTION,target TARGET,remote FROM,detail DETAIL"
 
 /* clang-format off */
 #define GET(name, at, ...)    { .command = (name), .method = "GET", .path = (at), __VA_ARGS__ }
@@ -322,6 +330,10 @@ const struct rest_call rest_calls[] = {
 	PUT("tag create", REPO "/tags/{1}", .args = { NULL, NULL, "from" }),
 	DELETE("tag delete", REPO "/tags/{1}", .say = "deleted the tag {0}:{1}"),
 
+	GET("retention get", REPO "/retention"),
+	DELETE("retention delete", REPO "/retention",
+	       .say = "deleted the retention policy of {0}"),
+
 	GET("worker list", "/api/v1/workers", .columns = WORKER_COLUMNS),
 	POST("worker drain", WORKER ":drain", .when = "off", .fields = worker_drain_fields,
 	     .say = "worker {0} is given builds again"),
@@ -361,4 +373,10 @@ const struct rest_call service_search =
 	GET("builds logs", BUILD "/log/search", .fields = search_fields, .needs = { "search" });
 const struct rest_call service_insights =
 	GET("insights", "/api/v1/insights", .fields = insights_fields);
+const struct rest_call service_retention_get = GET("retention get", REPO "/retention");
+const struct rest_call service_retention_set = PUT("retention set", REPO "/retention");
+const struct rest_call service_retention_preview =
+	POST("retention preview", REPO "/retention:preview", .fields = retention_preview_fields,
+	     .columns = RETENTION_COLUMNS);
+const struct rest_call service_retention_run = POST("retention run", REPO "/retention:run");
 /* clang-format on */

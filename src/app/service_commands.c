@@ -4,6 +4,7 @@
 #include "app/options.h"
 #include "app/password.h"
 #include "app/rest.h"
+#include "app/retention.h"
 
 #define O_COMMON                                                                              \
 	{                                                                                     \
@@ -231,6 +232,35 @@ static const struct option history_options[] = { { "step", 0, "N",
 						   "what became of this step of the build, too",
 						   NULL, false, OPTION_NUMBER, 1, UINT32_MAX },
 						 O_COMMON };
+/* ---- retention ---- */
+
+#define O_RETENTION                                                                                \
+	{ "rule",                                                                                  \
+	  0,                                                                                       \
+	  "PATTERN=KEEP",                                                                          \
+	  "v*=10, dev-*=30d or rc-*=5,30d: keep the newest, those of "                             \
+	  "so many days, or both; given often, the first that matches "                            \
+	  "counts",                                                                                \
+	  NULL,                                                                                    \
+	  true },                                                                                  \
+		{ "never", 0, "PATTERN", "tags that are never touched", NULL, true },              \
+	{                                                                                          \
+		"untagged-days", 0, "DAYS",                                                        \
+			"manifests and layers that nothing needs go after so many days; 0: never", \
+			NULL, false, OPTION_NUMBER, 0, 3650                                        \
+	}
+static const struct option retention_set_options[] = {
+	O_RETENTION,
+	{ "enabled", 0, "yes|no", "it is carried out once a day (default: no)", "yes|no", false },
+	O_COMMON
+};
+static const struct option retention_preview_options[] = {
+	O_RETENTION,
+	{ "decision", 0, "go|keep", "only tags that go, or that stay", "go|keep", false },
+	{ "filter", 0, "TEXT", "only tags whose name contains it", NULL, false },
+	O_PAGE,
+	O_COMMON
+};
 
 /* ---- tags, workers, users, tokens ---- */
 
@@ -363,6 +393,21 @@ const struct command service_commands[] = {
 	REST("tag create", "NS/NAME TAG FROM", 3, "Point a tag at another tag, or at a digest",
 	     plain_options),
 	REST("tag delete", "NS/NAME TAG", 2, "Delete a tag", plain_options),
+	REST("retention get", "NS/NAME", 1, "Show which tags of a repository go by themselves",
+	     plain_options),
+	{ "retention set", "NS/NAME", "Change the retention policy of a repository",
+	  "A tag goes only if no --never matches it, a --rule does (of several the first counts), it is not among the newest that\n"
+	  "the rule keeps, and it was pushed longer ago than the days that the rule keeps. A pattern is a name, a wildcard with * or ?, or,\n"
+	  "with any of \\ ^ $ + ( ) [ ] { } |, an expression. What is not given stays as it is.",
+	  retention_set_options, 1, 1, false, retention_set_command },
+	{ "retention preview", "NS/NAME", "Show which tags would go now, and why the others stay",
+	  "Of the stored policy, with what is given in its place. Nothing is changed.",
+	  retention_preview_options, 1, 1, false, retention_preview_command },
+	{ "retention run", "NS/NAME", "Carry the retention policy out now",
+	  "Also one that is off. It goes on in the server when the command is stopped.",
+	  plain_options, 1, 1, false, retention_run_command },
+	REST("retention delete", "NS/NAME", 1, "Delete the retention policy of a repository",
+	     plain_options),
 	REST("worker list", "", 0, "List workers", plain_options),
 	REST("worker drain", "WORKER", 1, "Give a worker no more builds", worker_drain_options),
 	REST("worker remove", "WORKER", 1, "Forget a worker that is gone", plain_options),
