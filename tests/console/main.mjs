@@ -14,6 +14,7 @@ import { log } from "./log.mjs";
 import { pages } from "./pages.mjs";
 import { queue } from "./queue.mjs";
 import { reference } from "./reference.mjs";
+import { retention } from "./retention.mjs";
 import { roles } from "./roles.mjs";
 import { schedules } from "./schedules.mjs";
 import { Server } from "./server.mjs";
@@ -22,7 +23,9 @@ import { short } from "./short.mjs";
 import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
-const PARTS = { flow, habits, pages, image, compare, log, build, queue, insights, roles, hostile, sources, schedules, audit, access, reference, short, setup, limit };
+const PARTS = {
+  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, schedules, audit, access, reference, short, setup, limit,
+};
 
 export async function main(kiln) {
   if (!kiln) {

@@ -18,6 +18,7 @@ import {
   type PreviewRequest,
   type Repository,
   type RepositoryPage,
+  type Retention,
   type Rule,
   type Schedule,
   type SchedulePreview,
@@ -112,6 +113,16 @@ export function useTag(name: string, tag: string) {
   return useQuery({
     queryKey: ["repositories", name, "tags", tag],
     queryFn: ({ signal }) => api.get<Tag>(path`repositories/${name}/tags/${tag}`, signal),
+  });
+}
+
+/** The policy; asked for often while a run of it is under way. For those who may maintain. */
+export function useRetention(name: string, enabled = true) {
+  return useQuery({
+    queryKey: ["repositories", name, "retention"],
+    queryFn: ({ signal }) => api.get<Retention>(path`repositories/${name}/retention`, signal),
+    refetchInterval: ({ state }) => (state.data?.running ? LIVE_MS / 2 : false),
+    enabled,
   });
 }
 

@@ -3,9 +3,9 @@ import { DownOutlined, RightOutlined } from "@ant-design/icons";
 import { Button, Select } from "antd";
 import { Link } from "react-router";
 import type { Repository, Tag, TagImage } from "../../api";
-import { useTags } from "../../queries";
+import { useRetention, useTags } from "../../queries";
 import { may } from "../../roles";
-import { versionUrl } from "../../urls";
+import { repositoryUrl, versionUrl } from "../../urls";
 import { CursorPager, useParam } from "../../ui/cursor";
 import { Platforms } from "../../ui/domain";
 import { Page } from "../../ui/page";
@@ -130,6 +130,18 @@ function SortField() {
   );
 }
 
+/** Where old tags go by themselves: which ones. */
+function RetentionLink({ repository }: { repository: Repository }) {
+  const t = useText();
+  const retention = useRetention(repository.fullName, may(repository, "maintain"));
+  if (!retention.data?.updatedAt) return null;
+  return (
+    <Link to={`${repositoryUrl(repository.fullName, "settings")}#retention`} className="toolbar-link">
+      {t("version.retention")}
+    </Link>
+  );
+}
+
 function Empty({ repository, filtered }: { repository: string; filtered: boolean }) {
   const t = useText();
   const image = imageAddress(repository, "latest");
@@ -155,6 +167,7 @@ export default function Versions() {
         <div className="toolbar">
           <SearchField label={t("version.search")} />
           <SortField />
+          <RetentionLink repository={repository} />
         </div>
         <Chosen repository={repository.fullName} tags={query.data?.items ?? []} />
         <Shown query={query}>
