@@ -232,6 +232,7 @@ static const struct option history_options[] = { { "step", 0, "N",
 						   "what became of this step of the build, too",
 						   NULL, false, OPTION_NUMBER, 1, UINT32_MAX },
 						 O_COMMON };
+
 /* ---- retention ---- */
 
 #define O_RETENTION                                                                                \

@@ -110,7 +110,7 @@ struct pipeline_retention {
 /* A repository without a policy has the empty one. */
 struct err *pipeline_retention_get(struct pipeline *p, struct arena *a, struct str repository_id,
 				   struct pipeline_retention *out);
-/* Checks and stores it. A run that is under way begins anew with it. */
+/* Checks and stores it. A run that is under way ends: its error is RETENTION_CHANGED. */
 struct err *pipeline_retention_set(struct pipeline *p, struct str repository_id,
 				   const struct pipeline_retention_policy *policy);
 /* With what is known of its last run. */

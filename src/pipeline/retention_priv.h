@@ -16,9 +16,9 @@ int64_t pipeline_retention_next(const char *repository_id, int64_t now_ns);
 /* In the transaction, or outside of one where `tx` is NULL. */
 struct err *pipeline_retention_load(struct pipeline *p, struct db_tx *tx, struct arena *a,
 				    const char *repository_id, struct pipeline_retention *out);
-/* The run that is under way ended, well where `e` (borrowed) is NULL. */
+/* The run that began then ended, well where `e` (borrowed) is NULL. */
 struct err *pipeline_retention_end(struct pipeline *p, const char *repository_id,
-				   const struct err *e);
+				   int64_t started_ns, const struct err *e);
 /* Sets what is not for patterns to say, and decides. `tags` are matched. */
 struct err *pipeline_retention_judge(struct pipeline *p, struct db_tx *tx,
 				     const char *repository_id,

@@ -6,7 +6,7 @@
  * 2. A transaction removes at most BATCH tags, with their lines of the audit log and the numbers of
  *    the run. A run that is killed goes on from there; two servers that carry one out together
  *    remove each tag once.
- * 3. A policy that is changed ends the turn, and the run begins anew with what is stored now. */
+ * 3. A policy that is changed, or switched off, ends its run. */
 #include "pipeline/retention_priv.h"
 
 #include <stdlib.h>
@@ -292,7 +292,6 @@ static struct err *turn(struct running *run)
 		.judge = judge, .removed = removed, .ended = count, .arg = run, .most = BATCH
 	};
 	bool found;
-	run->changed = false;
 	TRY(pipeline_retention_load(run->p, NULL, run->a, run->r.id, &run->now));
 	if (!run->now.run.started_ns)
 		return NULL; /* the policy is gone, or another server was faster */
@@ -307,24 +306,20 @@ static struct err *turn(struct running *run)
 /* Errors of the server's end, and of a database that does not answer, leave the run as it is. */
 static struct err *carry_out(struct pipeline *p, const char *repository_id)
 {
-	struct err *e;
-	struct running run = { .p = p, .r = { .id = repository_id } };
-	do {
-		run.a = arena_open(ARENA_BYTES);
-		run.r.id = repository_id;
-		e = turn(&run);
-		arena_free(run.a);
-		free(run.tags);
-		run.tags = NULL;
-	} while (!e && run.changed);
-	if (e && (e->kind == ERR_CANCELED || e->kind == ERR_UNAVAILABLE))
+	struct running run = { .p = p, .r = { .id = repository_id }, .a = arena_open(ARENA_BYTES) };
+	struct err *e = turn(&run);
+	int64_t started_ns = run.now.run.started_ns;
+	bool over = run.changed || (!e && !started_ns);
+	arena_free(run.a);
+	free(run.tags);
+	if (over || (e && (e->kind == ERR_CANCELED || e->kind == ERR_UNAVAILABLE)))
 		return e;
 	own(err) owned = e;
 	own_mem char *text = e ? err_text(e) : NULL;
 	if (e)
 		log_warn("a retention policy was not carried out",
 			 log_str("repository", repository_id), log_str("error", text));
-	return pipeline_retention_end(p, repository_id, e);
+	return pipeline_retention_end(p, repository_id, started_ns, e);
 }
 
 /* ---- what is due ---- */
@@ -370,9 +365,12 @@ static struct err *find_due(struct pipeline *p, struct due *d)
 static struct err *sweep_due(struct pipeline *p)
 {
 	own_mem struct due *d = mem_new(struct due);
-	TRY(find_due(p, d));
-	for (size_t i = 0; i < d->n; i++)
-		TRY(carry_out(p, d->ids[i]));
+	do {
+		d->n = 0;
+		TRY(find_due(p, d));
+		for (size_t i = 0; i < d->n; i++)
+			TRY(carry_out(p, d->ids[i]));
+	} while (d->n == MOST_DUE);
 	return NULL;
 }
 

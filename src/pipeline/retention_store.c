@@ -93,6 +93,37 @@ static void wake(struct pipeline *p)
 	cond_signal(&p->sweep);
 }
 
+/* `started_ns` 0: whichever is under way. */
+static struct err *end(struct pipeline *p, struct db_tx *tx, struct str repository_id,
+		       int64_t started_ns, const char *code, const char *text)
+{
+	own_mem char *id = str_dup(repository_id);
+	int64_t now = pipeline_now(p);
+	return db_tx_exec(
+		tx,
+		"UPDATE retention_policy SET last_started_ns = run_started_ns, last_ended_ns = $2,"
+		" last_by = run_by, last_tags = run_tags, last_manifests = run_manifests,"
+		" last_blobs = run_blobs, last_error_code = $3, last_error = $4,"
+		" run_started_ns = NULL, next_ns ="
+		" CASE WHEN next_ns <= $2 OR next_ns > $6 THEN CAST($5 AS BIGINT) ELSE next_ns END"
+		" WHERE repository_id = $1 AND run_started_ns IS NOT NULL"
+		" AND ($7 = 0 OR run_started_ns = $7)",
+		DB_PARAMS(db_text(repository_id), db_int(now), pipeline_text(code),
+			  pipeline_text(text), db_int(pipeline_retention_next(id, now)),
+			  db_int(now + RETENTION_FAR_NS), db_int(started_ns)));
+}
+
+struct err *pipeline_retention_end(struct pipeline *p, const char *repository_id,
+				   int64_t started_ns, const struct err *e)
+{
+	own(db_tx) tx = NULL;
+	own_mem char *text = e ? err_text(e) : NULL;
+	const char *code = !e ? NULL : err_code(e) ? err_code(e) : "INTERNAL";
+	TRY(db_tx_begin(p->o.db, &tx));
+	TRY(end(p, tx, str_of(repository_id), started_ns, code, text));
+	return db_tx_commit(tx);
+}
+
 struct err *pipeline_retention_set(struct pipeline *p, struct str repository_id,
 				   const struct pipeline_retention_policy *policy)
 {
@@ -101,8 +132,11 @@ struct err *pipeline_retention_set(struct pipeline *p, struct str repository_id,
 	own_json j = pipeline_retention_json(policy);
 	own_mem char *text = json_text(j), *id = str_dup(repository_id);
 	int64_t now = pipeline_now(p);
-	TRY(db_exec(
-		p->o.db,
+	own(db_tx) tx = NULL;
+	TRY(db_tx_begin(p->o.db, &tx));
+	TRY(end(p, tx, repository_id, 0, "RETENTION_CHANGED", "the policy was changed meanwhile"));
+	TRY(db_tx_exec(
+		tx,
 		"INSERT INTO retention_policy (repository_id, revision, enabled, policy, next_ns,"
 		" run_by, run_tags, run_manifests, run_blobs, last_by, last_tags,"
 		" last_manifests, last_blobs, updated_ns)"
@@ -114,8 +148,7 @@ struct err *pipeline_retention_set(struct pipeline *p, struct str repository_id,
 		" ELSE excluded.next_ns END",
 		DB_PARAMS(db_text(repository_id), db_int(policy->enabled), db_cstr(text),
 			  db_int(pipeline_retention_next(id, now)), db_int(now))));
-	wake(p);
-	return NULL;
+	return db_tx_commit(tx);
 }
 
 struct err *pipeline_retention_remove(struct pipeline *p, struct str repository_id, bool *found)
@@ -152,24 +185,4 @@ struct err *pipeline_retention_start(struct pipeline *p, struct str repository_i
 	TRY(db_tx_commit(tx));
 	wake(p);
 	return NULL;
-}
-
-struct err *pipeline_retention_end(struct pipeline *p, const char *repository_id,
-				   const struct err *e)
-{
-	own_mem char *text = e ? err_text(e) : NULL;
-	int64_t now = pipeline_now(p);
-	const char *code = !e ? NULL : err_code(e) ? err_code(e) : "INTERNAL";
-	return db_exec(p->o.db,
-		       "UPDATE retention_policy SET last_started_ns = run_started_ns,"
-		       " last_ended_ns = $2, last_by = run_by, last_tags = run_tags,"
-		       " last_manifests = run_manifests, last_blobs = run_blobs,"
-		       " last_error_code = $3, last_error = $4, run_started_ns = NULL, next_ns ="
-		       " CASE WHEN next_ns <= $2 OR next_ns > $6 THEN CAST($5 AS BIGINT)"
-		       " ELSE next_ns END"
-		       " WHERE repository_id = $1 AND run_started_ns IS NOT NULL",
-		       DB_PARAMS(db_cstr(repository_id), db_int(now), pipeline_text(code),
-				 pipeline_text(text),
-				 db_int(pipeline_retention_next(repository_id, now)),
-				 db_int(now + RETENTION_FAR_NS)));
 }

@@ -330,6 +330,30 @@ TEST(a_run_that_was_broken_off_goes_on_and_one_that_is_due_begins)
 	EXPECT(ended(&w, r.id).next_ns < pipeline_now(w.p) + 2 * DAY);
 }
 
+TEST(a_policy_that_is_changed_ends_its_run)
+{
+	done(world) w = new_world();
+	struct catalog_image_repository r = repository(&w, 5, false);
+	struct pipeline_retention_policy p = keep(1, true);
+	struct pipeline idle = { .o = w.p->o }; /* without the thread */
+	world_stop(&w);
+	EXPECT_OK(pipeline_retention_set(&idle, str_of(r.id), &p));
+	sql(&w, "UPDATE retention_policy SET run_started_ns = 77, run_tags = 4", DB_NO_PARAMS);
+	p.enabled = false;
+	EXPECT_OK(pipeline_retention_set(&idle, str_of(r.id), &p));
+	EXPECT(number(&w, "SELECT COUNT(*) FROM retention_policy WHERE run_started_ns IS NULL"
+			  " AND last_started_ns = 77 AND last_tags = 4 AND enabled = 0"
+			  " AND last_error_code = 'RETENTION_CHANGED'") == 1);
+	/* Who carried that out finds that it is not his any more. */
+	sql(&w, "UPDATE retention_policy SET run_started_ns = 78, run_by = 'mary'", DB_NO_PARAMS);
+	EXPECT_OK(pipeline_retention_end(&idle, r.id, 77, NULL));
+	EXPECT(number(&w, "SELECT run_started_ns FROM retention_policy") == 78);
+	world_start(&w);
+	struct pipeline_retention got = ended(&w, r.id);
+	EXPECT(got.last.started_ns == 78 && !got.last.error);
+	EXPECT_STR(str_of(got.last.by), "mary");
+}
+
 TEST(nothing_of_an_immutable_repository_goes_but_latest)
 {
 	done(world) w = new_world();
