@@ -190,7 +190,7 @@ static void change_method(int status, struct http_hop *hop)
 	}
 }
 
-static bool behind_proxy(void)
+bool http_behind_proxy(void)
 {
 	static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY",
 					     "all_proxy", "ALL_PROXY" };
@@ -245,7 +245,7 @@ static struct err *follow(struct http_client *c, const struct http_request *r, s
 			hop.with_authorization = false;
 		change_method(status, &hop);
 		hop.refuse_local = strcmp(first.host, to.host) != 0 &&
-				   !http_host_is_local(str_of(first.host)) && !behind_proxy();
+				   !http_host_is_local(str_of(first.host)) && !http_behind_proxy();
 		http_url_done(at);
 		*at = to;
 	}
@@ -261,7 +261,10 @@ struct err *http_client_send(struct http_client *c, const struct http_request *r
 	struct err *e = http_url_parse(str_of(r->url), &at);
 	if (e)
 		return err_wrap(e, "URL %s", r->url);
-	e = follow(c, r, &at, out, &cause);
+	enum http_reach reach = http_host_reach(str_of(at.host));
+	bool refused = (reach == HTTP_REACH_LINK && r->refuse_link) ||
+		       (reach == HTTP_REACH_LOOPBACK && r->refuse_loopback);
+	e = refused ? http_refusal(reach) : follow(c, r, &at, out, &cause);
 	if (e && r->cause)
 		*r->cause = cause;
 	return e;

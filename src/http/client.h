@@ -74,7 +74,10 @@ struct http_request {
 	const char *authorization;  /* value of that header; NULL: none */
 	bool unverified_tls;        /* do not check certificates */
 	bool no_redirect;           /* 3xx is an answer like others */
-	uint32_t timeout_ms;        /* for the whole of each hop; 0: none */
+	/* Addresses that are not spoken to, whatever name led there: ERR_DENIED. What a proxy is
+	 * asked for is judged by its name alone. */
+	bool refuse_link, refuse_loopback;
+	uint32_t timeout_ms; /* for the whole of each hop; 0: none */
 
 	/* Body to send: bytes, or a part of a file when `body_is_fd`. Sent again when redirected.
 	 */

@@ -36,4 +36,9 @@ struct err *http_transfer(struct http_client *c, struct http_slot *slot,
 			  const struct http_request *r, const struct http_hop *hop,
 			  struct http_response *out, enum http_cause *cause);
 
+/* Why an address is not spoken to. */
+struct err *http_refusal(enum http_reach reach);
+/* Is a proxy set, for some hosts at least? */
+bool http_behind_proxy(void);
+
 #endif

@@ -1,10 +1,14 @@
 #include "http/client.h"
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "http/url.h"
 #include "http/wire_test.h"
 
 struct fixture {
@@ -306,6 +310,45 @@ static void *stop_soon(void *arg)
 	usleep(200000);
 	__atomic_store_n((bool *)arg, true, __ATOMIC_RELAXED);
 	return NULL;
+}
+
+/* As Debian's /etc/hosts has it: 127.0.1.1. */
+static bool means_this_machine(const char *name)
+{
+	struct addrinfo *found = NULL, hints = { .ai_socktype = SOCK_STREAM };
+	bool yes = getaddrinfo(name, NULL, &hints, &found) == 0;
+	for (struct addrinfo *a = found; a && yes; a = a->ai_next)
+		yes = http_address_reach(a->ai_addr) == HTTP_REACH_LOOPBACK;
+	if (found)
+		freeaddrinfo(found);
+	return yes;
+}
+
+/* By its address, and by a name that is found to lead there. */
+TEST(client_refuses_addresses_of_this_machine)
+{
+	struct fixture f;
+	set_up(&f, serve_hello);
+	struct http_response none;
+	done(http_response) r = { 0 };
+	EXPECT_ERR(request(&f, (struct http_request){ .refuse_loopback = true }, "/", &none),
+		   ERR_DENIED, "an address of this machine");
+	EXPECT_OK(request(&f, (struct http_request){ .refuse_link = true }, "/", &r));
+	struct http_request q = { .method = "GET",
+				  .url = "http://169.254.1.1/",
+				  .refuse_link = true,
+				  .refuse_loopback = true };
+	EXPECT_ERR(http_client_send(f.client, &q, &none), ERR_DENIED, "a link-local address");
+	char name[256] = "";
+	gethostname(name, sizeof(name) - 1);
+	if (means_this_machine(name)) {
+		own_mem char *url = mem_printf("http://%s:9/", name);
+		q.url = url;
+		EXPECT_ERR(http_client_send(f.client, &q, &none), ERR_DENIED,
+			   "an address of this machine");
+	}
+	tear_down(&f);
+	EXPECT(wire_requests(&f.wire) == 1);
 }
 
 TEST(client_ends_when_canceled)

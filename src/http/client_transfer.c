@@ -1,7 +1,6 @@
 #include "http/client_priv.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,8 +20,8 @@ struct transfer {
 	struct err *failed; /* owned; of a callback */
 	size_t header_bytes;
 	struct buf body;
-	bool begun, enough; /* begin() was called; the rest of an error's body is not wanted */
-	bool local_refused;
+	bool begun, enough;      /* begin() was called; the rest of an error's body is not wanted */
+	enum http_reach refused; /* of an address that was; else HTTP_REACH_ALL */
 	uint64_t sent;
 	char errors[CURL_ERROR_SIZE];
 };
@@ -121,26 +120,31 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-static bool address_is_local(const struct sockaddr *sa)
+/* The proxy's own address is whose business it is to set one. */
+static bool is_refused(const struct transfer *t, enum http_reach reach)
 {
-	if (sa->sa_family == AF_INET) {
-		uint32_t a = ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
-		return a >> 24 == 127 || a >> 16 == 0xa9fe || a >> 24 == 0;
-	}
-	const struct in6_addr *a = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-	return sa->sa_family == AF_INET6 &&
-	       (IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
-		(IN6_IS_ADDR_V4MAPPED(a) && (a->s6_addr[12] == 127 || a->s6_addr[12] == 169)));
+	if (reach == HTTP_REACH_LINK)
+		return t->hop->refuse_local || t->r->refuse_link;
+	return reach == HTTP_REACH_LOOPBACK &&
+	       (t->hop->refuse_local || (t->r->refuse_loopback && !http_behind_proxy()));
 }
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct transfer *t = arg;
-	if (t->hop->refuse_local && address_is_local(&a->addr)) {
-		t->local_refused = true;
+	enum http_reach reach = http_address_reach(&a->addr);
+	if (is_refused(t, reach)) {
+		t->refused = reach;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* Who opens closes: ThreadSanitizer, which does not look into libcurl, takes the next file of that
+ * number for the socket otherwise. */
+static int on_close(void *arg, curl_socket_t fd)
+{
+	return close(fd);
 }
 
 static struct curl_slist *append(struct curl_slist *list, const char *line)
@@ -234,6 +238,7 @@ static void set_up(const struct http_client *c, struct transfer *t, struct curl_
 	SET(HEADERDATA, t);
 	SET(OPENSOCKETFUNCTION, on_socket);
 	SET(OPENSOCKETDATA, t);
+	SET(CLOSESOCKETFUNCTION, on_close);
 	set_limits(h, c, t);
 	set_tls(h, t);
 	set_body(h, t);
@@ -262,6 +267,12 @@ static struct err *perform(struct http_client *c, struct http_slot *s, CURLcode 
 			*result = m->data.result;
 	curl_multi_remove_handle(s->multi, s->easy);
 	return e;
+}
+
+struct err *http_refusal(enum http_reach reach)
+{
+	return err_new(ERR_DENIED, reach == HTTP_REACH_LINK ? "a link-local address"
+							    : "an address of this machine");
 }
 
 static const char *errno_text(const struct transfer *t)
@@ -319,8 +330,8 @@ static struct err *explain(const struct http_client *c, const struct transfer *t
 				       : "its name cannot be resolved");
 	case CURLE_COULDNT_CONNECT:
 		*cause = HTTP_CAUSE_CONNECT;
-		if (t->local_refused)
-			return err_new(ERR_DENIED, "an address of this machine");
+		if (t->refused)
+			return http_refusal(t->refused);
 		return err_new(ERR_UNAVAILABLE, "%s", errno_text(t) ?: detail(t, code));
 	case CURLE_OPERATION_TIMEDOUT:
 		return timed_out(c, t, cause);

@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/limits.h"
 #include "http/libcurl.h"
@@ -116,51 +118,66 @@ static bool bare_host(struct str host, char out[static 256])
 	return true;
 }
 
-struct reach {
-	bool loopback, link_local;
-};
-
-static struct reach reach4(uint32_t a) /* host byte order */
+static enum http_reach reach4(uint32_t a) /* host byte order */
 {
-	return (struct reach){ .loopback = a >> 24 == 127,
-			       .link_local = a >> 16 == 0xa9fe || a >> 24 == 0 };
+	if (a >> 24 == 127)
+		return HTTP_REACH_LOOPBACK;
+	return a >> 16 == 0xa9fe || a >> 24 == 0 ? HTTP_REACH_LINK : HTTP_REACH_ALL;
 }
 
-static struct reach reach_of(struct str host)
+static enum http_reach reach6(const struct in6_addr *a)
+{
+	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b }; /* SPEC RFC 6052 2.1 */
+	if (IN6_IS_ADDR_V4MAPPED(a) || memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0) {
+		uint32_t in;
+		memcpy(&in, &a->s6_addr[12], sizeof(in));
+		return reach4(ntohl(in));
+	}
+	if (IN6_IS_ADDR_LOOPBACK(a))
+		return HTTP_REACH_LOOPBACK;
+	return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_UNSPECIFIED(a) ? HTTP_REACH_LINK
+								      : HTTP_REACH_ALL;
+}
+
+enum http_reach http_address_reach(const struct sockaddr *sa)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	if (sa->sa_family == AF_INET) {
+		memcpy(&in, sa, sizeof(in));
+		return reach4(ntohl(in.sin_addr.s_addr));
+	}
+	if (sa->sa_family != AF_INET6)
+		return HTTP_REACH_LOOPBACK; /* a socket of this machine */
+	memcpy(&in6, sa, sizeof(in6));
+	return reach6(&in6.sin6_addr);
+}
+
+enum http_reach http_host_reach(struct str host)
 {
 	char name[256];
 	struct in_addr a4;
 	struct in6_addr a6;
 	if (!bare_host(host, name))
-		return (struct reach){ 0 };
+		return HTTP_REACH_ALL;
 	struct str s = str_of(name);
 	if (str_eq_nocase(s, STR("localhost")) ||
 	    (s.len > 10 && str_eq_nocase(str_skip(s, s.len - 10), STR(".localhost"))))
-		return (struct reach){ .loopback = true };
+		return HTTP_REACH_LOOPBACK;
 	/* As connect() reads it, so that 127.1 and 0x7f000001 count too. */
 	if (inet_aton(name, &a4))
 		return reach4(ntohl(a4.s_addr));
-	if (inet_pton(AF_INET6, name, &a6) != 1)
-		return (struct reach){ 0 };
-	if (IN6_IS_ADDR_V4MAPPED(&a6)) {
-		uint32_t in;
-		memcpy(&in, &a6.s6_addr[12], sizeof(in));
-		return reach4(ntohl(in));
-	}
-	return (struct reach){ .loopback = IN6_IS_ADDR_LOOPBACK(&a6),
-			       .link_local =
-				       IN6_IS_ADDR_LINKLOCAL(&a6) || IN6_IS_ADDR_UNSPECIFIED(&a6) };
+	return inet_pton(AF_INET6, name, &a6) == 1 ? reach6(&a6) : HTTP_REACH_ALL;
 }
 
 bool http_host_is_loopback(struct str host)
 {
-	return reach_of(host).loopback;
+	return http_host_reach(host) == HTTP_REACH_LOOPBACK;
 }
 
 bool http_host_is_local(struct str host)
 {
-	struct reach r = reach_of(host);
-	return r.loopback || r.link_local;
+	return http_host_reach(host) != HTTP_REACH_ALL;
 }
 
 void http_url_add_query(struct buf *b, const char *name, struct str value)

@@ -23,7 +23,15 @@ void http_url_done(struct http_url *u);
 /* Scheme, host and port are equal: what was meant for one may be told the other. */
 bool http_url_same_origin(const struct http_url *a, const struct http_url *b);
 
-/* Is it "localhost", a name below it, 127.0.0.0/8 or ::1? `host` may have brackets and a port. */
+/* Who is meant by an address: all machines mean the same by it; each another on its own link (or
+ * none: 0.0.0.0); each itself. */
+enum http_reach { HTTP_REACH_ALL, HTTP_REACH_LINK, HTTP_REACH_LOOPBACK };
+struct sockaddr;
+enum http_reach http_address_reach(const struct sockaddr *sa);
+/* Of "localhost", names below it, and addresses; other names reach all. `host` may have brackets
+ * and a port. */
+enum http_reach http_host_reach(struct str host);
+/* Is it "localhost", a name below it, 127.0.0.0/8 or ::1? */
 bool http_host_is_loopback(struct str host);
 /* As above, or link-local or unspecified: an address that means something else to each machine. */
 bool http_host_is_local(struct str host);

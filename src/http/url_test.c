@@ -1,5 +1,9 @@
 #include "http/url.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/limits.h"
 #include "base/test.h"
 
@@ -103,6 +107,39 @@ TEST(url_knows_loopback)
 		EXPECT(!http_host_is_loopback(str_of(local[i])));
 		EXPECT(http_host_is_local(str_of(local[i])));
 	}
+}
+
+static enum http_reach reach4(const char *text)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	EXPECT(inet_pton(AF_INET, text, &a.sin_addr) == 1);
+	return http_address_reach((struct sockaddr *)&a);
+}
+
+static enum http_reach reach6(const char *text)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
+	EXPECT(inet_pton(AF_INET6, text, &a.sin6_addr) == 1);
+	return http_address_reach((struct sockaddr *)&a);
+}
+
+TEST(url_addresses_of_sockets)
+{
+	EXPECT(reach4("127.0.0.1") == HTTP_REACH_LOOPBACK);
+	EXPECT(reach4("169.254.169.254") == HTTP_REACH_LINK);
+	EXPECT(reach4("0.0.0.0") == HTTP_REACH_LINK);
+	EXPECT(reach4("10.1.2.3") == HTTP_REACH_ALL);
+	EXPECT(reach4("192.168.0.1") == HTTP_REACH_ALL);
+	EXPECT(reach6("::1") == HTTP_REACH_LOOPBACK);
+	EXPECT(reach6("::ffff:127.0.0.1") == HTTP_REACH_LOOPBACK);
+	EXPECT(reach6("64:ff9b::127.0.0.1") == HTTP_REACH_LOOPBACK);
+	EXPECT(reach6("fe80::1") == HTTP_REACH_LINK);
+	EXPECT(reach6("febf::1") == HTTP_REACH_LINK);
+	EXPECT(reach6("::ffff:169.254.1.1") == HTTP_REACH_LINK);
+	EXPECT(reach6("::") == HTTP_REACH_LINK);
+	EXPECT(reach6("::ffff:169.0.0.1") == HTTP_REACH_ALL);
+	EXPECT(reach6("fd00::1") == HTTP_REACH_ALL);
+	EXPECT(reach6("2001:db8::1") == HTTP_REACH_ALL);
 }
 
 TEST(url_query_is_encoded)
