@@ -223,10 +223,15 @@ struct err *catalog_tag_delete(struct catalog *c, struct str repository, struct 
 struct err *catalog_manifest_delete(struct catalog *c, struct str repository,
 				    const struct oci_digest *d, bool *found)
 {
-	return catalog_change(c,
-			      "DELETE FROM manifest WHERE repository = $1 AND digest = $2"
-			      " RETURNING 1",
-			      DB_PARAMS(db_text(repository), db_cstr(oci_digest_text(d).s)), found);
+	own(db_tx) tx = NULL;
+	*found = false;
+	TRY(db_tx_begin(c->db, &tx));
+	TRY(catalog_tag_told(tx, repository, STR(""), d, true));
+	TRY(db_tx_query(tx,
+			"DELETE FROM manifest WHERE repository = $1 AND digest = $2 RETURNING 1",
+			DB_PARAMS(db_text(repository), db_cstr(oci_digest_text(d).s)),
+			catalog_see_row, found));
+	return catalog_commit(c, tx, *found);
 }
 
 /* The time is renewed when it is older than a minute: what a push was told exists is young. */

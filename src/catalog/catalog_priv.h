@@ -39,6 +39,11 @@ struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str 
 /* Removes a tag, and notes the time on what it pointed at. */
 struct err *catalog_tag_drop(struct db_tx *tx, struct str repository, struct str tag,
 			     int64_t now_ns, bool *found);
+/* Keeps what is about to be, or was, done to tags for pipeline/, which tells it the repository's
+ * endpoints: nothing where there are none. Of the tag `tag`, or with `d` of all that point at it.
+ */
+struct err *catalog_tag_told(struct db_tx *tx, struct str repository, struct str tag,
+			     const struct oci_digest *d, bool deleted);
 /* Reads rows of image_repository as catalog_image_columns lists them. */
 struct catalog_image_rows {
 	struct arena *m;

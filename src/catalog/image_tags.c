@@ -64,6 +64,7 @@ struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str 
 			    const struct oci_digest *d, int64_t now_ns, bool *changed)
 {
 	struct oci_digest_text text = oci_digest_text(d);
+	bool moved = false;
 	TRY(check_moves(tx, repository, tag, d));
 	TRY(leave(tx, repository, tag, text.s, now_ns));
 	TRY(db_tx_query(
@@ -74,16 +75,39 @@ struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str 
 		" pushed_ns = excluded.pushed_ns"
 		" WHERE tag.digest <> excluded.digest RETURNING 1",
 		DB_PARAMS(db_text(repository), db_text(tag), db_cstr(text.s), db_int(now_ns)),
-		catalog_see_row, changed));
-	return renew(tx, repository, tag, now_ns);
+		catalog_see_row, &moved));
+	*changed |= moved;
+	TRY(renew(tx, repository, tag, now_ns));
+	return moved ? catalog_tag_told(tx, repository, tag, NULL, false) : NULL;
 }
 
 struct err *catalog_tag_drop(struct db_tx *tx, struct str repository, struct str tag,
 			     int64_t now_ns, bool *found)
 {
 	TRY(leave(tx, repository, tag, "", now_ns));
+	TRY(catalog_tag_told(tx, repository, tag, NULL, true));
 	return db_tx_query(tx, "DELETE FROM tag WHERE repository = $1 AND name = $2 RETURNING 1",
 			   DB_PARAMS(db_text(repository), db_text(tag)), catalog_see_row, found);
+}
+
+#define TOLD(which)                                                                      \
+	"INSERT INTO tag_event (seq, repository_id, event, tag, digest, time_ns)"        \
+	" SELECT ROW_NUMBER() OVER (ORDER BY t.name) +"                                  \
+	" (SELECT COALESCE(MAX(seq), 0) FROM tag_event), i.id, $3, t.name, t.digest, $4" \
+	" FROM image_repository i JOIN tag t ON t.repository = i.full_name"              \
+	" WHERE i.full_name = $1 AND " which " AND EXISTS (SELECT 1 FROM endpoint e"     \
+	" WHERE e.repository_id = i.id AND e.enabled <> 0)"
+
+struct err *catalog_tag_told(struct db_tx *tx, struct str repository, struct str tag,
+			     const struct oci_digest *d, bool deleted)
+{
+	struct oci_digest_text digest = { "" };
+	if (d)
+		digest = oci_digest_text(d);
+	return db_tx_exec(tx, d ? TOLD("t.digest = $2") : TOLD("t.name = $2"),
+			  DB_PARAMS(db_text(repository), d ? db_cstr(digest.s) : db_text(tag),
+				    db_cstr(deleted ? "tag.deleted" : "tag.written"),
+				    db_int(time_now_unix_ns())));
 }
 
 struct err *catalog_image_tags_free(struct catalog *c, struct str full_name,

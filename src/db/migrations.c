@@ -107,6 +107,7 @@ const struct db_migration db_migrations[] = {
 	{ "0014 digests of base images", base_sql },
 	{ "0015 schedules", db_schedule_sql },
 	{ "0016 retention", db_retention_sql },
+	{ "0017 endpoints and notifications", db_endpoint_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

@@ -330,3 +330,61 @@ const char db_retention_sql[] =
 	"  last_error TEXT,"
 	"  updated_ns BIGINT NOT NULL);"
 	"CREATE INDEX retention_policy_next ON retention_policy (next_ns);";
+
+/* whom the events of a repository are told, and what they were told */
+const char db_endpoint_sql[] =
+	"CREATE TABLE endpoint ("
+	"  id TEXT PRIMARY KEY," /* whe-… */
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  url TEXT NOT NULL,"
+	"  format TEXT NOT NULL," /* cloudevents, slack */
+	"  events TEXT NOT NULL," /* build.failed, … */
+	"  secret TEXT,"          /* sealed; NULL: nothing is signed */
+	"  secret_before TEXT,"   /* sealed; signs beside it for a day */
+	"  rotated_ns BIGINT,"    /* when that began */
+	"  enabled BIGINT NOT NULL,"
+	"  off_reason TEXT,"            /* why kiln switched it off */
+	"  n_failures BIGINT NOT NULL," /* attempts in a row that failed */
+	"  last_ns BIGINT,"             /* the last attempt, and what came of it */
+	"  last_status BIGINT,"
+	"  last_error TEXT,"
+	"  created_ns BIGINT NOT NULL,"
+	"  updated_ns BIGINT NOT NULL);"
+	"CREATE INDEX endpoint_repository ON endpoint (repository_id, created_ns);"
+
+	"CREATE TABLE notification ("
+	"  id TEXT PRIMARY KEY,"        /* whn-…; the receiver's webhook-id */
+	"  seq BIGINT NOT NULL UNIQUE," /* order of lists, cursors */
+	"  endpoint_id TEXT NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,"
+	"  event TEXT NOT NULL,"
+	"  subject TEXT NOT NULL," /* a build's id, or a tag */
+	"  content_type TEXT NOT NULL,"
+	"  body TEXT NOT NULL,"   /* as it is sent */
+	"  result TEXT NOT NULL," /* waiting, delivered, failed */
+	"  n_attempts BIGINT NOT NULL,"
+	"  n_tries BIGINT NOT NULL," /* the same, since somebody asked to send it again */
+	"  next_ns BIGINT,"          /* when it is to be sent; NULL: it is not */
+	"  created_ns BIGINT NOT NULL,"
+	"  ended_ns BIGINT);"
+	"CREATE INDEX notification_next ON notification (next_ns, endpoint_id)"
+	"  WHERE next_ns IS NOT NULL;"
+	"CREATE INDEX notification_endpoint ON notification (endpoint_id, seq);"
+
+	"CREATE TABLE notification_attempt ("
+	"  notification_id TEXT NOT NULL REFERENCES notification (id) ON DELETE CASCADE,"
+	"  number BIGINT NOT NULL," /* from 1 */
+	"  started_ns BIGINT NOT NULL,"
+	"  took_ms BIGINT NOT NULL,"
+	"  status BIGINT," /* NULL: no answer */
+	"  error TEXT,"
+	"  response TEXT NOT NULL," /* its first bytes */
+	"  PRIMARY KEY (notification_id, number));"
+
+	/* what happened to tags, until it is made into notifications */
+	"CREATE TABLE tag_event ("
+	"  seq BIGINT PRIMARY KEY,"
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  event TEXT NOT NULL," /* tag.written, tag.deleted */
+	"  tag TEXT NOT NULL,"
+	"  digest TEXT NOT NULL," /* that it points at, or did */
+	"  time_ns BIGINT NOT NULL);";
