@@ -70,6 +70,12 @@
 #define LIMIT_WEBHOOK_KEY_BYTES      200 /* a provider's delivery id, an event's name, a pusher's */
 #define LIMIT_DELIVERIES             900 /* remembered per source */
 #define LIMIT_DELIVERIES_REFUSED     100 /* the same, of those that were refused */
+/* pipeline: endpoints */
+#define LIMIT_ENDPOINTS                   20 /* of one image repository */
+#define LIMIT_ENDPOINT_URL_BYTES          2048
+#define LIMIT_NOTIFICATIONS               1000 /* remembered per endpoint */
+#define LIMIT_NOTIFICATION_ATTEMPTS       20   /* remembered per notification */
+#define LIMIT_NOTIFICATION_RESPONSE_BYTES 4096 /* of an answer that are remembered */
 /* worker */
 #define LIMIT_WORKER_CONTEXT_BYTES ((uint64_t)16 << 30) /* a build context, unpacked */
 #define LIMIT_WORKER_JOB_BYTES     ((size_t)1 << 20)    /* what a lease says */

@@ -100,6 +100,8 @@ static void run(struct pipeline *p, const struct pipeline_after_item *i)
 	case AFTER_POKE:
 		pipeline_log_poke(p->o.logs, i->id);
 		pipeline_wake(p);
+		if (__atomic_exchange_n(&p->have_news, false, __ATOMIC_ACQUIRE))
+			pipeline_tell_wake(p);
 		return;
 	case AFTER_SAY:
 		say(p, i);

@@ -121,6 +121,7 @@ struct err *pipeline_record_insert(struct pipeline *p, struct db_tx *tx, struct 
 		j->queued_ns = j->queued_ns ? j->queued_ns : now;
 		TRY(insert_job(tx, b->id, j));
 	}
+	TRY(pipeline_news_of_build(p, tx, n)); /* one that was refused has ended */
 	say_new(n, after);
 	return NULL;
 }

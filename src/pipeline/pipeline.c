@@ -1,5 +1,6 @@
 #include "pipeline/pipeline_priv.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -24,20 +25,31 @@ static struct err *take_up_finished(struct pipeline *p)
 			DB_NO_PARAMS, see_finished, p);
 }
 
+static const struct {
+	const char *name;
+	void *(*run)(void *arg);
+} threads[] = {
+	{ "pipeline-queue", pipeline_dispatcher }, { "pipeline-watch", pipeline_watcher },
+	{ "pipeline-end", pipeline_finisher },     { "pipeline-poll", pipeline_poller },
+	{ "pipeline-time", pipeline_scheduler },   { "pipeline-sweep", pipeline_sweeper },
+	{ "pipeline-tell", pipeline_teller },
+};
+static_assert(ARRAY_LEN(threads) == PIPELINE_THREADS, "each has its place");
+
 static struct err *start_threads(struct pipeline *p)
 {
-	static void *(*const runs[])(void *) = { pipeline_dispatcher, pipeline_watcher,
-						 pipeline_finisher, pipeline_poller,
-						 pipeline_scheduler, pipeline_sweeper };
-	static const char *const names[] = { "pipeline-queue", "pipeline-watch", "pipeline-end",
-					     "pipeline-poll",  "pipeline-time",  "pipeline-sweep" };
-	pthread_t *threads[] = { &p->dispatcher, &p->watcher,   &p->finisher,
-				 &p->poller,     &p->scheduler, &p->sweeper };
-	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
-		TRY(thread_start(threads[i], names[i], runs[i], p));
-		p->n_threads++;
-	}
+	for (; p->n_threads < ARRAY_LEN(threads); p->n_threads++)
+		TRY(thread_start(&p->threads[p->n_threads], threads[p->n_threads].name,
+				 threads[p->n_threads].run, p));
 	return NULL;
+}
+
+static void each_cond(struct pipeline *p, void (*f)(struct cond *c))
+{
+	struct cond *const conds[] = { &p->work,     &p->watch, &p->finish, &p->poll, &p->looked,
+				       &p->schedule, &p->sweep, &p->tell,   &p->told };
+	for (size_t i = 0; i < ARRAY_LEN(conds); i++)
+		f(conds[i]);
 }
 
 static struct pipeline *pipeline_new(const struct pipeline_options *o)
@@ -47,13 +59,7 @@ static struct pipeline *pipeline_new(const struct pipeline_options *o)
 	p->lease_ms = (uint64_t)(o->lease_s ? o->lease_s : LIMIT_LEASE_S) * 1000;
 	p->grace_ms = (uint64_t)(o->grace_s ? o->grace_s : GRACE_S) * 1000;
 	mutex_init(&p->lock);
-	cond_init(&p->work);
-	cond_init(&p->watch);
-	cond_init(&p->finish);
-	cond_init(&p->poll);
-	cond_init(&p->looked);
-	cond_init(&p->schedule);
-	cond_init(&p->sweep);
+	each_cond(p, cond_init);
 	return p;
 }
 
@@ -71,6 +77,7 @@ struct err *pipeline_open(const struct pipeline_options *o, struct pipeline **ou
 {
 	own(pipeline) p = pipeline_new(o);
 	TRY(pool_open("pipeline-look", PIPELINE_LOOKERS, &p->lookers));
+	TRY(pipeline_tell_open(p));
 	TRY(pipeline_workers_load(p));
 	TRY(pipeline_leases_load(p));
 	TRY(take_up_finished(p));
@@ -84,25 +91,20 @@ void pipeline_stop(struct pipeline *p)
 	hold(&p->lock);
 	p->stopping = true;
 	cond_signal(&p->work);
+	cond_broadcast(&p->told);
 }
 
 static void close_threads(struct pipeline *p)
 {
-	pthread_t threads[] = { p->dispatcher, p->watcher,   p->finisher,
-				p->poller,     p->scheduler, p->sweeper };
 	{
 		hold(&p->lock);
 		p->stopping = p->closing = true;
-		cond_broadcast(&p->work);
-		cond_broadcast(&p->watch);
-		cond_broadcast(&p->finish);
-		cond_broadcast(&p->poll);
-		cond_broadcast(&p->schedule);
-		cond_broadcast(&p->sweep);
+		each_cond(p, cond_broadcast);
 	}
 	for (unsigned i = 0; i < p->n_threads; i++)
-		pthread_join(threads[i], NULL);
+		pthread_join(p->threads[i], NULL);
 	pool_free(p->lookers);
+	pipeline_tell_close(p);
 }
 
 void pipeline_free(struct pipeline *p)
@@ -122,13 +124,7 @@ void pipeline_free(struct pipeline *p)
 		p->looking = l->next;
 		free(l);
 	}
-	cond_done(&p->work);
-	cond_done(&p->watch);
-	cond_done(&p->finish);
-	cond_done(&p->poll);
-	cond_done(&p->looked);
-	cond_done(&p->schedule);
-	cond_done(&p->sweep);
+	each_cond(p, cond_done);
 	mutex_done(&p->lock);
 	free(p);
 }

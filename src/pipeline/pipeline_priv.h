@@ -7,6 +7,7 @@
 #define KILN_PIPELINE_PIPELINE_PRIV_H
 
 #include "base/thread.h"
+#include "http/client.h"
 #include "pipeline/pipeline.h"
 
 #define PIPELINE_MOST_JOBS         4
@@ -242,16 +243,20 @@ struct pipeline_looking { /* a source that is looked at, or will be */
 	struct pipeline_looking *next;
 };
 
+#define PIPELINE_THREADS 7
 struct pipeline {
 	struct pipeline_options o;
-	uint64_t lease_ms, grace_ms; /* fixed after pipeline_open(), but by tests */
-	int64_t wall_shift_ns;       /* tests turn the clock; atomic */
-	struct pool *lookers;        /* owned */
-	pthread_t dispatcher, watcher, finisher, poller, scheduler, sweeper;
+	uint64_t lease_ms, grace_ms;       /* fixed after pipeline_open(), but by tests */
+	int64_t wall_shift_ns;             /* tests turn the clock; atomic */
+	struct pool *lookers;              /* owned */
+	struct pool *tellers;              /* owned */
+	struct http_client *teller_client; /* owned */
+	bool have_news;                    /* a notification was made; atomic */
+	pthread_t threads[PIPELINE_THREADS];
 	unsigned n_threads; /* of these that run */
 
 	struct mutex lock; /* guards all below */
-	struct cond work, watch, finish, poll, looked, schedule, sweep;
+	struct cond work, watch, finish, poll, looked, schedule, sweep, tell, told;
 	bool stopping, closing;
 	bool have_work;         /* something may be leased that could not before */
 	bool schedules_changed; /* the scheduler looks again */
@@ -261,6 +266,10 @@ struct pipeline {
 	struct pipeline_waiting *waiting; /* in the order they came */
 	struct pipeline_finishing *finishing;
 	struct pipeline_looking *looking;
+	bool tell_now;                 /* something may be due */
+	struct pipeline_place *places; /* endpoints that are spoken to */
+	uint64_t n_told;               /* requests to them that are over */
+	unsigned n_testing;            /* who waits for one */
 };
 
 void pipeline_wake(struct pipeline *p); /* the dispatcher */
@@ -326,11 +335,21 @@ void pipeline_source_prefetch(struct pipeline *p, const char *source_id, const c
  * it is to be tried again, which it is not when this is the last try. */
 struct err *pipeline_finish(struct pipeline *p, const char *record_id, bool last_try);
 void pipeline_finish_add(struct pipeline *p, const char *record_id);
+
+/* news.c: what is told of a record that moved, in the transaction that moves it */
+struct err *pipeline_news_of_build(struct pipeline *p, struct db_tx *tx,
+				   const struct pipeline_record *r);
+/* tell.c */
+struct err *pipeline_tell_open(struct pipeline *p);
+void pipeline_tell_close(struct pipeline *p); /* once `closing` is set */
+void pipeline_tell_wake(struct pipeline *p);
+
 /* threads */
 void *pipeline_dispatcher(void *arg);
 void *pipeline_watcher(void *arg);
 void *pipeline_finisher(void *arg);
 void *pipeline_poller(void *arg);
 void *pipeline_scheduler(void *arg);
+void *pipeline_teller(void *arg);
 
 #endif

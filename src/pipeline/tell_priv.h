@@ -1,0 +1,54 @@
+/* What the files of endpoints share: what happened, how it is told, and when it is told again. */
+#ifndef KILN_PIPELINE_TELL_PRIV_H
+#define KILN_PIPELINE_TELL_PRIV_H
+
+#include "pipeline/endpoint.h"
+#include "pipeline/pipeline_priv.h"
+
+#define PIPELINE_TELL_ARENA_BYTES ((size_t)16 << 20)
+#define PIPELINE_SECOND_SECRET_S  86400 /* how long the secret before signs too */
+
+/* ---- notice.c: pure ---- */
+
+struct pipeline_notice { /* what happened; all borrowed */
+	enum pipeline_news news;
+	const char *repository;   /* full name */
+	const char *external_url; /* NULL: there are neither links nor references to pull by */
+	int64_t time_ns;
+	const struct pipeline_record *build; /* of builds, with its jobs */
+	const char *tag, *digest;            /* of tags */
+};
+const char *pipeline_notice_type(enum pipeline_format f);
+const char *pipeline_notice_subject(const struct pipeline_notice *n);
+/* The caller frees it. */
+char *pipeline_notice_body(const struct pipeline_notice *n, enum pipeline_format f, const char *id);
+
+/* "v1,…". SPEC Standard Webhooks "Signature scheme" */
+struct pipeline_signature {
+	char s[64];
+};
+/* `secret`: "whsec_" and base64. ERR_CORRUPT when it is none. */
+struct err *pipeline_sign(struct str secret, const char *id, int64_t time_s, struct str body,
+			  struct pipeline_signature *out);
+
+/* How long to wait behind the try of this number, from 1; 0: it was the last. `first_ms` is for the
+ * first one, `chance` any number: a fifth more at most. */
+uint64_t pipeline_tell_wait_ms(uint64_t first_ms, unsigned try, uint32_t chance);
+
+/* ---- endpoint.c ---- */
+
+struct err *pipeline_endpoint_unseal(struct pipeline *p, struct arena *a, const char *id,
+				     const char *sealed, struct str *out);
+/* Gives up what waits to be sent. */
+struct err *pipeline_endpoint_give_up(struct pipeline *p, struct db_tx *tx, const char *id);
+
+/* ---- news.c ---- */
+
+/* A notification of it for this endpoint, to be sent at `next_ns`. `*id` is in the arena. */
+struct err *pipeline_notice_insert(struct pipeline *p, struct db_tx *tx, struct arena *a,
+				   const struct pipeline_notice *n, const char *endpoint_id,
+				   enum pipeline_format f, int64_t next_ns, const char **id);
+/* Makes notifications of what happened to tags. */
+struct err *pipeline_news_of_tags(struct pipeline *p);
+
+#endif
