@@ -70,10 +70,11 @@ extern const struct api_route api_git_routes[];        /* git.c: our own remote 
 extern const struct api_route api_rule_routes[];     /* rules.c: rules, previews, builds by hand */
 extern const struct api_route api_schedule_routes[]; /* schedules.c: builds by the clock */
 extern const struct api_route
-	api_binding_routes[];                      /* bindings.c: what a repository is built from */
-extern const struct api_route api_build_routes[];  /* builds.c: build records */
-extern const struct api_route api_log_routes[];    /* logs.c: logs and events */
-extern const struct api_route api_worker_routes[]; /* workers.c: workers, and their protocol */
+	api_binding_routes[]; /* bindings.c: what a repository is built from */
+extern const struct api_route api_endpoint_routes[]; /* endpoints.c: whom its events are told */
+extern const struct api_route api_build_routes[];    /* builds.c: build records */
+extern const struct api_route api_log_routes[];      /* logs.c: logs and events */
+extern const struct api_route api_worker_routes[];   /* workers.c: workers, and their protocol */
 
 /* ---- answers ---- */
 

@@ -131,7 +131,10 @@ static struct err *open_state(struct serve *s, const struct serve_options *o)
 						      .logs = s->logs,
 						      .lease_s = o->lease_s,
 						      .utc_offset_min = o->utc_offset_min,
-						      .mirrors = o->mirrors },
+						      .mirrors = o->mirrors,
+						      .external_url = o->external_url,
+						      .endpoint_loopback = o->endpoint_loopback,
+						      .endpoint_retry_ms = o->endpoint_retry_ms },
 			  &s->pipeline));
 	return registry_server_open(
 		&(struct registry_server_options){

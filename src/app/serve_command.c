@@ -21,6 +21,8 @@
 #define LEAST_LEASE_S  4
 #define MOST_LEASE_S   3600
 #define MOST_SESSION_S 31536000
+#define RETRY_S        10
+#define MOST_RETRY_S   3600
 
 static const char *listen_address(const struct invocation *in)
 {
@@ -55,6 +57,18 @@ static struct err *read_lease(const struct invocation *in, uint32_t *seconds)
 		return err_new(ERR_INVALID, "--lease %s is not a number from %d to %d", given,
 			       LEAST_LEASE_S, MOST_LEASE_S);
 	*seconds = (uint32_t)n;
+	return NULL;
+}
+
+/* Without any wait: a millisecond. */
+static struct err *read_retry(const struct invocation *in, uint32_t *ms)
+{
+	const char *given = option_get(in, "endpoint-retry");
+	uint64_t n = RETRY_S;
+	if (given && !str_to_u64(str_of(given), MOST_RETRY_S, &n))
+		return err_new(ERR_INVALID, "--endpoint-retry %s is not a number from 0 to %d",
+			       given, MOST_RETRY_S);
+	*ms = n ? (uint32_t)n * 1000 : 1;
 	return NULL;
 }
 
@@ -168,6 +182,7 @@ static struct err *read_words(const struct invocation *in, struct serve_options 
 	TRY(client_check(in));
 	TRY(read_slots(in, &o->slots));
 	TRY(read_lease(in, &o->lease_s));
+	TRY(read_retry(in, &o->endpoint_retry_ms));
 	TRY(read_offset(in, &o->utc_offset_min));
 	TRY(read_external(in, &k->external, &o->prefix));
 	TRY(read_trusted(in, &k->trusted, &o->n_trusted));
@@ -177,6 +192,7 @@ static struct err *read_words(const struct invocation *in, struct serve_options 
 	o->trusted = k->trusted;
 	o->anonymous = anonymous(in);
 	o->no_emulation = option_get(in, "no-emulation") != NULL;
+	o->endpoint_loopback = option_get(in, "endpoint-loopback") != NULL;
 	o->listen = listen_address(in);
 	o->settings = k->settings = serve_settings(in, o);
 	return err_wrap(http_server_check_listen(o->listen), "--listen");

@@ -244,12 +244,13 @@ class Registry:
     # A registry and no more: everybody may push, nothing is built.
     OPTIONS = ("--anonymous", "push", "--slots", "0")
 
-    def __init__(self, data, listen="127.0.0.1:0", options=OPTIONS, env=None):
+    def __init__(self, data, listen="127.0.0.1:0", options=OPTIONS, env=None, before=()):
+        """`before` is a program, with arguments, that starts it."""
         self.data = pathlib.Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
         self.log = self.data.with_name(self.data.name + ".log")
         with open(self.log, "ab") as log:
-            self.process = start([KILN, "serve", "--data", self.data, "--listen", listen, *options], stderr=log, env=env)
+            self.process = start([*before, KILN, "serve", "--data", self.data, "--listen", listen, *options], stderr=log, env=env)
         line = self.process.stdout.readline().decode()
         found = re.search(r"http://(\S+)", line)
         assert found, f"kiln serve said {line!r} and {self.log.read_text()}"
@@ -283,11 +284,11 @@ class Service(Registry):
 
     admin_password = "correct horse battery"
 
-    def __init__(self, data, mirror, listen="127.0.0.1:0", slots=2, options=()):
+    def __init__(self, data, mirror, listen="127.0.0.1:0", slots=2, options=(), before=()):
         self.mirror = mirror
         self.options = ["--registry-mirror", f"docker.io=http://{mirror}", "--slots", str(slots), *options]
         self.description = Description()
-        super().__init__(data, listen, self.options, {"KILN_ADMIN_PASSWORD": self.admin_password})
+        super().__init__(data, listen, self.options, {"KILN_ADMIN_PASSWORD": self.admin_password}, before)
 
     def kill(self):
         """SIGKILL of the server; its embedded worker dies with it."""

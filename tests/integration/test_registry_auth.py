@@ -28,7 +28,7 @@ PULL, PUSH, DELETE = "pull", "pull,push", "delete"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, registry, base):
     """One server for all of these tests; nothing is built."""
-    s = Service(tmp_path_factory.mktemp("auth") / "service", registry.host, slots=0)
+    s = Service(tmp_path_factory.mktemp("auth") / "service", registry.host, slots=0, options=["--endpoint-loopback"])
     yield s
     assert s.close() == 0, s.log.read_text()
 
@@ -959,6 +959,20 @@ def test_every_kind_of_change_is_in_the_audit_log(service, world, tmp_path):
     changes(("manifest.delete", f"watched/app@{digest}"))
     ok("PATCH", "/api/v1/repositories/watched%2Fapp", {"summary": "s"})
     changes(("repository.update", "watched/app"))
+    # whom it is told
+    endpoints = "/api/v1/repositories/watched%2Fapp/endpoints"
+    e = ok("POST", endpoints, {"url": "http://127.0.0.1:1/secret%20word", "signed": True})["id"]
+    changes(("endpoint.create", "watched/app"))
+    ok("PATCH", f"{endpoints}/{e}", {"events": ["build.failed"]})
+    changes(("endpoint.update", "watched/app"))
+    ok("POST", f"{endpoints}/{e}:rotate", {})
+    changes(("endpoint.rotate", "watched/app"))
+    n = ok("POST", f"{endpoints}/{e}:test", {})["id"]
+    changes(("endpoint.test", "watched/app"))
+    ok("POST", f"{endpoints}/{e}/notifications/{n}:redeliver", {})
+    changes(("endpoint.redeliver", "watched/app"))
+    ok("DELETE", f"{endpoints}/{e}")
+    changes(("endpoint.delete", "watched/app"))
     # code
     ok("PUT", "/api/v1/repositories/watched%2Fapp/source", {"provider": "KILN"})
     changes(("repository.bind", "watched/app"))
