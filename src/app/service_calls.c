@@ -130,6 +130,24 @@ static const struct rest_field schedule_preview_fields[] = {
 	F_END,
 };
 
+#define F_ENDPOINT                                                           \
+	{ "format", "format", REST_TEXT }, { "event", "events", REST_LIST }, \
+		{ "sign", "signed", REST_YESNO },                            \
+	{                                                                    \
+		"enabled", "enabled", REST_YESNO                             \
+	}
+static const struct rest_field endpoint_create_fields[] = { F_ENDPOINT, F_END };
+static const struct rest_field endpoint_update_fields[] = {
+	{ "url", "url", REST_TEXT },
+	F_ENDPOINT,
+	F_END,
+};
+static const struct rest_field notifications_fields[] = {
+	{ "result", "result", REST_QUERY },
+	F_PAGE,
+	F_END,
+};
+
 static const struct rest_field builds_list_fields[] = {
 	{ "repo", "repository", REST_QUERY },
 	{ "rule", "rule", REST_QUERY },
@@ -210,6 +228,7 @@ static const struct rest_field audit_fields[] = {
 #define REPO          "/api/v1/repositories/{0}"
 #define RULE          REPO "/rules/{1}"
 #define SCHEDULE      REPO "/schedules/{1}"
+#define ENDPOINT      REPO "/endpoints/{1}"
 #define BUILD         "/api/v1/builds/{0}"
 #define WORKER        "/api/v1/workers/{0}"
 #define WORKER_TOKENS "/api/v1/worker-tokens"
@@ -232,6 +251,10 @@ static const struct rest_field audit_fields[] = {
 #define PREVIEW_COLUMNS                                                      \
 	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
 	"tags TAGS,conflicts CONFLICTS,problem PROBLEM"
+#define ENDPOINT_COLUMNS \
+	"id ID,url URL,format FORMAT,events EVENTS,enabled ENABLED,failing FAILING,lastAttemptAt LAST,lastError ERROR"
+#define NOTIFICATION_COLUMNS \
+	"id ID,event EVENT,subject SUBJECT,result RESULT,attempts ATTEMPTS,lastStatus STATUS,createdAt CREATED,lastError ERROR"
 #define BUILD_COLUMNS \
 	"id ID,repository REPOSITORY,status STATUS,queuePosition QUEUE,ref REF,commit COMMIT,tags TAGS,createdAt CREATED"
 #define STEP_COLUMNS \
@@ -314,6 +337,19 @@ const struct rest_call rest_calls[] = {
 	DELETE("schedule delete", SCHEDULE, .say = "deleted the schedule {1} of {0}"),
 	POST("schedule preview", "/api/v1/schedules:preview", .args = { "cron" },
 	     .fields = schedule_preview_fields),
+	GET("endpoint list", REPO "/endpoints", .columns = ENDPOINT_COLUMNS),
+	POST("endpoint create", REPO "/endpoints", .args = { NULL, "url" },
+	     .fields = endpoint_create_fields),
+	GET("endpoint get", ENDPOINT),
+	PATCH("endpoint update", ENDPOINT, .fields = endpoint_update_fields),
+	DELETE("endpoint delete", ENDPOINT, .say = "deleted the endpoint {1} of {0}"),
+	POST("endpoint rotate", ENDPOINT ":rotate"),
+	POST("endpoint test", ENDPOINT ":test"),
+	GET("endpoint log", ENDPOINT "/notifications", .fields = notifications_fields,
+	    .columns = NOTIFICATION_COLUMNS),
+	GET("endpoint show", ENDPOINT "/notifications/{2}"),
+	POST("endpoint redeliver", ENDPOINT "/notifications/{2}:redeliver",
+	     .say = "notification {2} is sent again"),
 
 	GET("builds list", "/api/v1/builds", .fields = builds_list_fields,
 	    .columns = BUILD_COLUMNS),

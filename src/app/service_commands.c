@@ -188,6 +188,29 @@ static const struct option schedule_preview_options[] = {
 	O_COMMON
 };
 
+#define EVENTS \
+	"build.started, build.succeeded, build.failed, build.canceled, tag.written, tag.deleted"
+#define O_ENDPOINT                                                                                     \
+	{ "format",                                                                                    \
+	  0,                                                                                           \
+	  "F",                                                                                         \
+	  "of what is sent: cloudevents (default), or slack for chat",                                 \
+	  "cloudevents|slack",                                                                         \
+	  false },                                                                                     \
+		{ "event", 0, "E[,E]", "what it is told (default: all): " EVENTS, NULL, true },        \
+		{ "sign", 0, "yes|no", "sign with a secret, which is printed once", "yes|no", false }, \
+	{                                                                                              \
+		"enabled", 0, "yes|no", "is anything sent to it? (default: yes)", "yes|no", false      \
+	}
+static const struct option endpoint_create_options[] = { O_ENDPOINT, O_COMMON };
+static const struct option endpoint_update_options[] = {
+	{ "url", 0, "URL", "where to", NULL, false }, O_ENDPOINT, O_COMMON
+};
+static const struct option notifications_options[] = { { "result", 0, "R", "with this result",
+							 "waiting|delivered|failed", false },
+						       O_PAGE,
+						       O_COMMON };
+
 static const struct option builds_list_options[] = {
 	{ "repo", 0, "NS/NAME", "of this repository", NULL, false },
 	{ "rule", 0, "RULE", "of this rule", NULL, false },
@@ -369,6 +392,25 @@ const struct command service_commands[] = {
 	REST("schedule delete", "NS/NAME SCHEDULE", 2, "Delete a schedule", plain_options),
 	REST("schedule preview", "EXPR", 1, "Show the next five times of an expression",
 	     schedule_preview_options),
+	REST("endpoint list", "NS/NAME", 1, "List whom the events of a repository are told",
+	     plain_options),
+	{ "endpoint create", "NS/NAME URL", "Have builds and tags of a repository told to a URL",
+	  "With --sign yes it prints the secret, once. Each notification is sent until it is answered with 2xx, six times at most.",
+	  endpoint_create_options, 2, 2, false, rest_command },
+	REST("endpoint get", "NS/NAME ENDPOINT", 2, "Show an endpoint", plain_options),
+	REST("endpoint update", "NS/NAME ENDPOINT", 2, "Change an endpoint",
+	     endpoint_update_options),
+	REST("endpoint delete", "NS/NAME ENDPOINT", 2, "Delete an endpoint", plain_options),
+	REST("endpoint rotate", "NS/NAME ENDPOINT", 2,
+	     "Make a new secret; the one before signs too for a day", plain_options),
+	REST("endpoint test", "NS/NAME ENDPOINT", 2, "Send a test, and show what came of it",
+	     plain_options),
+	REST("endpoint log", "NS/NAME ENDPOINT", 2,
+	     "List what an endpoint was told, the newest first", notifications_options),
+	REST("endpoint show", "NS/NAME ENDPOINT ID", 3,
+	     "Show a notification and each attempt to send it", plain_options),
+	REST("endpoint redeliver", "NS/NAME ENDPOINT ID", 3, "Send a notification again",
+	     plain_options),
 	REST("builds list", "", 0, "List builds, the newest first", builds_list_options),
 	REST("builds get", "BUILD", 1, "Show a build", plain_options),
 	{ "builds start", "NS/NAME [RULE]", "Build by hand",

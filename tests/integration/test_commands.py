@@ -80,7 +80,7 @@ COMMANDS = service_commands()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, registry):
-    s = Service(tmp_path_factory.mktemp("commands") / "service", registry.host)
+    s = Service(tmp_path_factory.mktemp("commands") / "service", registry.host, options=["--endpoint-loopback"])
     yield s
     assert s.close() == 0, s.log.read_text()
 
@@ -276,6 +276,28 @@ def insights(cli):
     assert [w["JOBS"] for w in rows(cli, waits)] == ["6"] and "RUN" not in told and cli.full in told, told
 
 
+def endpoints(cli):
+    """Nobody listens there: a test fails at once."""
+    made = cli("endpoint", "create", cli.full, f"{NOWHERE}/x", "--event", "build.failed,tag.written", "--sign", "yes", "--enabled", "no")
+    id, secret = member(cli, made, "id"), member(cli, made, "secret")
+    assert secret.startswith("whsec_") and secret not in str(cli("endpoint", "get", cli.full, id))
+    (listed,) = rows(cli, cli("endpoint", "list", cli.full))
+    assert listed.get("events", listed.get("EVENTS")) in ("build.failed,tag.written", ["build.failed", "tag.written"]), listed
+    assert member(cli, cli("endpoint", "update", cli.full, id, "--format", "slack", "--enabled", "yes"), "format") == "slack"
+    assert member(cli, cli("endpoint", "rotate", cli.full, id), "secret") != secret
+    tested = cli.run("endpoint", "test", cli.full, id, *(["--json"] if cli.as_json else [])).out
+    tested = json.loads(tested) if cli.as_json else tested
+    assert member(cli, tested, "result") == "failed" and "Connection refused" in str(tested), tested
+    notification = member(cli, tested, "id")
+    assert [r.get("id", r.get("ID")) for r in rows(cli, cli("endpoint", "log", cli.full, id, "--result", "failed"))] == [notification]
+    shown = cli.run("endpoint", "show", cli.full, id, notification, *(["--json"] if cli.as_json else [])).out
+    assert (json.loads(shown) if cli.as_json else shown) == tested
+    cli.asked |= {"endpoint test", "endpoint show"}
+    again = cli("endpoint", "redeliver", cli.full, id, notification)
+    assert again["result"] == "waiting" if cli.as_json else again == f"notification {notification} is sent again\n", again
+    told(cli, cli("endpoint", "delete", cli.full, id), "endpoint delete", f"deleted the endpoint {id} of {cli.full}", cli.full, id)
+
+
 def tags(cli):
     assert [r.get("name", r.get("TAG")) for r in rows(cli, cli("tag", "list", cli.full))] == ["latest"]
     digest = member(cli, cli("tag", "get", cli.full, "latest"), "digest")
@@ -352,6 +374,7 @@ def test_every_command(walk, server, tmp_path):
     builds(cli, server, tmp_path, rule)
     tags(cli)
     retention(cli)
+    endpoints(cli)
     workers(cli, server)
     users_and_tokens(cli, server, tmp_path)
     told(cli, cli("login", host, "-u", "admin", "--password-stdin", input=server.admin_password), "login",
@@ -387,9 +410,12 @@ def test_every_list_that_pages_can_be_gone_through(cli, server, place, tmp_path)
     hook = Hook(server, "GITEA")
     for n in range(2):
         hook.post(PUSHES["GITEA"])
+    endpoint = server.ok("POST", f"/api/v1/repositories/{quote(place)}/endpoints", {"url": NOWHERE})["id"]
+    for n in range(2):
+        server.ok("POST", f"/api/v1/repositories/{quote(place)}/endpoints/{endpoint}:test", {})
     lists = {"namespace list": [], "namespace members": [namespace], "source list": [], "source refs": [place],
-             "source deliveries": [hook.id], "repo list": [], "builds list": ["--repo", place], "tag list": [place],
-             "worker tokens": [], "user list": [], "token list": [], "audit": [], "retention preview": [place]}
+             "source deliveries": [hook.id], "repo list": [], "endpoint log": [place, endpoint], "builds list": ["--repo", place],
+             "tag list": [place], "worker tokens": [], "user list": [], "token list": [], "audit": [], "retention preview": [place]}
     assert set(lists) == {c for c, text in COMMANDS.items() if "--cursor" in text}
     for command, args in lists.items():
         words = [*command.split(), *args]
@@ -473,6 +499,9 @@ WRONG = [
     (["source", "create", "a/b", "--url", "https://x/y", "--secret-stdin"], "standard input is empty"),
     (["source", "create", "a/b", "--provider", "SOURCEFORGE"], "GITHUB|"),
     (["source", "update", "a/b"], "changes nothing"),
+    (["endpoint", "create", "a/b"], "NS/NAME URL"),
+    (["endpoint", "create", "a/b", "https://x/y", "--format", "teams"], "cloudevents|slack"),
+    (["endpoint", "update", "a/b", "e"], "changes nothing"),
     (["rule", "create", "a/b", "--image-tag", "x"], "--branch or --tag"),
     (["rule", "create", "a/b", "--branch", "main"], "--image-tag"),
     (["rule", "create", "a/b", "--branch", "x", "--tag", "y", "--image-tag", "z"], "--branch and --tag exclude each other"),
