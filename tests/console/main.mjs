@@ -11,6 +11,7 @@ import { habits, limit } from "./habits.mjs";
 import { image } from "./image.mjs";
 import { insights } from "./insights.mjs";
 import { log } from "./log.mjs";
+import { outgoing } from "./outgoing.mjs";
 import { pages } from "./pages.mjs";
 import { queue } from "./queue.mjs";
 import { reference } from "./reference.mjs";
@@ -24,7 +25,8 @@ import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
 const PARTS = {
-  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, schedules, audit, access, reference, short, setup, limit,
+  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, outgoing, schedules, audit, access, reference, short,
+  setup, limit,
 };
 
 export async function main(kiln) {

@@ -12,7 +12,10 @@ import {
   type Instance,
   type Manifest,
   type Delivery,
+  type Endpoint,
   type Namespace,
+  type NotificationPage,
+  type NotificationWhole,
   type Page,
   type PreviewPage,
   type PreviewRequest,
@@ -268,6 +271,34 @@ export function useDeliveries(source: string, cursor?: string, repository?: stri
     queryFn: ({ signal }) => api.get<Page<Delivery>>(withQuery(path`sources/${source}/deliveries`, { cursor, repository }), signal),
     placeholderData: keepPreviousData,
     refetchInterval: CALM_MS,
+  });
+}
+
+/** Whom the events of a repository are told. */
+export function useEndpoints(repository: string) {
+  return useQuery({
+    queryKey: ["endpoints", repository],
+    queryFn: ({ signal }) => allOf<Endpoint>(path`repositories/${repository}/endpoints`, signal),
+    refetchInterval: CALM_MS,
+  });
+}
+
+export function useNotifications(repository: string, endpoint: string, filter: { result?: string; cursor?: string }) {
+  return useQuery({
+    queryKey: ["endpoints", repository, endpoint, "notifications", filter],
+    queryFn: ({ signal }) =>
+      api.get<NotificationPage>(withQuery(path`repositories/${repository}/endpoints/${endpoint}/notifications`, filter), signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: CALM_MS,
+  });
+}
+
+export function useNotification(repository: string, endpoint: string, id: string) {
+  return useQuery({
+    queryKey: ["endpoints", repository, endpoint, "notifications", id],
+    queryFn: ({ signal }) =>
+      api.get<NotificationWhole>(path`repositories/${repository}/endpoints/${endpoint}/notifications/${id}`, signal),
+    refetchInterval: (query) => (query.state.data?.result === "waiting" ? LIVE_MS : false),
   });
 }
 

@@ -111,7 +111,7 @@ function RepositoryNav({ name }: { name: string }) {
   if (repository?.canBuild) items.push({ to: repositoryUrl(name, "build"), text: t("shell.build"), icon: <BuildOutlined /> });
   items.push({ to: repositoryUrl(name, "versions"), text: t("shell.versions"), icon: <TagsOutlined /> });
   const maintains = may(repository, "maintain");
-  if (maintains && repository?.canBuild) items.push({ to: repositoryUrl(name, "triggers"), text: t("shell.triggers"), icon: <ThunderboltOutlined /> });
+  if (maintains) items.push({ to: repositoryUrl(name, "triggers"), text: t("shell.triggers"), icon: <ThunderboltOutlined /> });
   items.push({ to: repositoryUrl(name, "insights"), text: t("shell.insights"), icon: <BarChartOutlined /> });
   if (maintains) items.push({ to: repositoryUrl(name, "settings"), text: t("shell.settings"), icon: <SettingOutlined /> });
   return (

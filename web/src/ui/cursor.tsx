@@ -4,12 +4,18 @@ import { useSearchParams } from "react-router";
 import { useCommon } from "../i18n/common";
 
 interface ParamOptions {
+  /** Of the list that it is about, where a page has more than one. */
+  cursor?: string;
   /** Other items are listed for another value, from the first page on. */
   narrows?: boolean;
 }
 
 /** One value of the address's query; setting it drops the cursor if it narrows the list. */
-export function useParam(name: string, first = "", { narrows = name !== "cursor" }: ParamOptions = {}): [string, (value: string) => void] {
+export function useParam(
+  name: string,
+  first = "",
+  { cursor = "cursor", narrows = name !== cursor }: ParamOptions = {},
+): [string, (value: string) => void] {
   const [params, setParams] = useSearchParams();
   const set = (value: string) =>
     setParams(
@@ -17,18 +23,18 @@ export function useParam(name: string, first = "", { narrows = name !== "cursor"
         const next = new URLSearchParams(old);
         if (value === first) next.delete(name);
         else next.set(name, value);
-        if (narrows) next.delete("cursor");
+        if (narrows) next.delete(cursor);
         return next;
       },
       // As a transition it would come a frame or more later: a box that is ticked would show that it is not, until then.
-      { replace: name !== "cursor", flushSync: true },
+      { replace: name !== cursor, flushSync: true },
     );
   return [params.get(name) ?? first, set];
 }
 
-export function CursorPager({ next, busy }: { next: string | null | undefined; busy?: boolean }) {
+export function CursorPager({ next, busy, param = "cursor" }: { next: string | null | undefined; busy?: boolean; param?: string }) {
   const t = useCommon();
-  const [cursor, setCursor] = useParam("cursor");
+  const [cursor, setCursor] = useParam(param, "", { cursor: param });
   if (!cursor && !next) return null;
   return (
     <nav className="pager" aria-label={t("common.pages")}>

@@ -15,6 +15,7 @@ import { Time } from "../../ui/values";
 import { repositoryUrl, sourceUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
+import { Outgoing } from "./outgoing";
 import { Schedules } from "./schedules";
 import { useText } from "./text";
 import { useVerdict } from "./verdict";
@@ -194,6 +195,7 @@ export default function Triggers() {
     <Page title={shell("shell.triggers")} lead={t("triggers.lead")} crumbs={useCrumbs(repository.fullName)}>
       <NeedsRole place={repository} least="maintain">
         <Content repository={repository} />
+        <Outgoing repository={repository} />
       </NeedsRole>
     </Page>
   );
