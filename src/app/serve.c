@@ -133,7 +133,7 @@ static struct err *open_state(struct serve *s, const struct serve_options *o)
 						      .utc_offset_min = o->utc_offset_min,
 						      .mirrors = o->mirrors,
 						      .external_url = o->external_url,
-						      .endpoint_loopback = o->endpoint_loopback,
+						      .endpoint_private = o->endpoint_private,
 						      .endpoint_retry_ms = o->endpoint_retry_ms },
 			  &s->pipeline));
 	return registry_server_open(

@@ -27,7 +27,7 @@ struct serve_options {
 	unsigned slots; /* builds at once of the embedded worker; 0: there is none */
 	bool no_emulation;
 	uint32_t lease_s;           /* of workers */
-	bool endpoint_loopback;     /* outgoing webhooks may go to this machine itself */
+	bool endpoint_private;      /* outgoing webhooks may go to private networks */
 	uint32_t endpoint_retry_ms; /* before such a notification is sent again */
 	uint32_t session_idle_s, session_life_s;
 	int utc_offset_min;                 /* of push times in tags */

@@ -192,7 +192,7 @@ static struct err *read_words(const struct invocation *in, struct serve_options 
 	o->trusted = k->trusted;
 	o->anonymous = anonymous(in);
 	o->no_emulation = option_get(in, "no-emulation") != NULL;
-	o->endpoint_loopback = option_get(in, "endpoint-loopback") != NULL;
+	o->endpoint_private = option_get(in, "endpoint-private") != NULL;
 	o->listen = listen_address(in);
 	o->settings = k->settings = serve_settings(in, o);
 	return err_wrap(http_server_check_listen(o->listen), "--listen");

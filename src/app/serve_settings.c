@@ -52,7 +52,7 @@ struct api_setting *serve_settings(const struct invocation *in, const struct ser
 		{ "slots", mem_printf("%u", o->slots) },
 		{ "no-emulation", mem_strdup(o->no_emulation ? "yes" : "no") },
 		{ "lease", mem_printf("%u", o->lease_s) },
-		{ "endpoint-loopback", mem_strdup(o->endpoint_loopback ? "yes" : "no") },
+		{ "endpoint-private", mem_strdup(o->endpoint_private ? "yes" : "no") },
 		{ "endpoint-retry", mem_printf("%u", o->endpoint_retry_ms / 1000) },
 		{ "utc-offset", offset_text(o->utc_offset_min) },
 		{ "registry-mirror", joined(in, "registry-mirror") },

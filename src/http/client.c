@@ -262,8 +262,8 @@ struct err *http_client_send(struct http_client *c, const struct http_request *r
 	if (e)
 		return err_wrap(e, "URL %s", r->url);
 	enum http_reach reach = http_host_reach(str_of(at.host));
-	bool refused = (reach == HTTP_REACH_LINK && r->refuse_link) ||
-		       (reach == HTTP_REACH_LOOPBACK && r->refuse_loopback);
+	bool refused = reach == HTTP_REACH_LINK ? r->refuse_link
+						: reach != HTTP_REACH_ALL && r->refuse_private;
 	e = refused ? http_refusal(reach) : follow(c, r, &at, out, &cause);
 	if (e && r->cause)
 		*r->cause = cause;

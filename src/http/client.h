@@ -76,8 +76,8 @@ struct http_request {
 	bool no_redirect;           /* 3xx is an answer like others */
 	/* Addresses that are not spoken to, whatever name led there: ERR_DENIED. What a proxy is
 	 * asked for is judged by its name alone. */
-	bool refuse_link, refuse_loopback;
-	uint32_t timeout_ms; /* for the whole of each hop; 0: none */
+	bool refuse_link, refuse_private; /* private: loopback too */
+	uint32_t timeout_ms;              /* for the whole of each hop; 0: none */
 
 	/* Body to send: bytes, or a part of a file when `body_is_fd`. Sent again when redirected.
 	 */

@@ -331,13 +331,13 @@ TEST(client_refuses_addresses_of_this_machine)
 	set_up(&f, serve_hello);
 	struct http_response none;
 	done(http_response) r = { 0 };
-	EXPECT_ERR(request(&f, (struct http_request){ .refuse_loopback = true }, "/", &none),
+	EXPECT_ERR(request(&f, (struct http_request){ .refuse_private = true }, "/", &none),
 		   ERR_DENIED, "an address of this machine");
 	EXPECT_OK(request(&f, (struct http_request){ .refuse_link = true }, "/", &r));
 	struct http_request q = { .method = "GET",
 				  .url = "http://169.254.1.1/",
 				  .refuse_link = true,
-				  .refuse_loopback = true };
+				  .refuse_private = true };
 	EXPECT_ERR(http_client_send(f.client, &q, &none), ERR_DENIED, "a link-local address");
 	char name[256] = "";
 	gethostname(name, sizeof(name) - 1);

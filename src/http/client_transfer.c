@@ -123,10 +123,18 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 /* The proxy's own address is whose business it is to set one. */
 static bool is_refused(const struct transfer *t, enum http_reach reach)
 {
-	if (reach == HTTP_REACH_LINK)
+	bool is_private = t->r->refuse_private && !http_behind_proxy();
+	switch (reach) {
+	case HTTP_REACH_ALL:
+		return false;
+	case HTTP_REACH_PRIVATE:
+		return is_private;
+	case HTTP_REACH_LINK:
 		return t->hop->refuse_local || t->r->refuse_link;
-	return reach == HTTP_REACH_LOOPBACK &&
-	       (t->hop->refuse_local || (t->r->refuse_loopback && !http_behind_proxy()));
+	case HTTP_REACH_LOOPBACK:
+		return t->hop->refuse_local || is_private;
+	}
+	return true;
 }
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
@@ -271,8 +279,11 @@ static struct err *perform(struct http_client *c, struct http_slot *s, CURLcode 
 
 struct err *http_refusal(enum http_reach reach)
 {
-	return err_new(ERR_DENIED, reach == HTTP_REACH_LINK ? "a link-local address"
-							    : "an address of this machine");
+	static const char *const names[] = { [HTTP_REACH_ALL] = "an address",
+					     [HTTP_REACH_PRIVATE] = "a private address",
+					     [HTTP_REACH_LINK] = "a link-local address",
+					     [HTTP_REACH_LOOPBACK] = "an address of this machine" };
+	return err_new(ERR_DENIED, "%s", names[reach]);
 }
 
 static const char *errno_text(const struct transfer *t)

@@ -118,25 +118,56 @@ static bool bare_host(struct str host, char out[static 256])
 	return true;
 }
 
+static const struct {
+	uint32_t net;
+	int bits;
+	enum http_reach reach;
+} closed4[] = {
+	{ 0x7f000000, 8, HTTP_REACH_LOOPBACK }, { 0xa9fe0000, 16, HTTP_REACH_LINK },
+	{ 0x00000000, 8, HTTP_REACH_LINK },     { 0x0a000000, 8, HTTP_REACH_PRIVATE },
+	{ 0x64400000, 10, HTTP_REACH_PRIVATE }, { 0xac100000, 12, HTTP_REACH_PRIVATE },
+	{ 0xc0000000, 24, HTTP_REACH_PRIVATE }, { 0xc0000200, 24, HTTP_REACH_PRIVATE },
+	{ 0xc0a80000, 16, HTTP_REACH_PRIVATE }, { 0xc6120000, 15, HTTP_REACH_PRIVATE },
+	{ 0xc6336400, 24, HTTP_REACH_PRIVATE }, { 0xcb007100, 24, HTTP_REACH_PRIVATE },
+	{ 0xe0000000, 4, HTTP_REACH_PRIVATE },  { 0xf0000000, 4, HTTP_REACH_PRIVATE },
+};
+
 static enum http_reach reach4(uint32_t a) /* host byte order */
 {
-	if (a >> 24 == 127)
-		return HTTP_REACH_LOOPBACK;
-	return a >> 16 == 0xa9fe || a >> 24 == 0 ? HTTP_REACH_LINK : HTTP_REACH_ALL;
+	for (size_t i = 0; i < ARRAY_LEN(closed4); i++)
+		if ((a ^ closed4[i].net) >> (32 - closed4[i].bits) == 0)
+			return closed4[i].reach;
+	return HTTP_REACH_ALL;
+}
+
+static enum http_reach reach4_at(const uint8_t *p)
+{
+	return reach4((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+}
+
+static bool is_private6(const uint8_t *p)
+{
+	if ((p[0] & 0xe0) != 0x20)
+		return true; /* only 2000::/3 is given out */
+	if (p[0] == 0x20 && p[1] == 0x01)
+		return p[2] < 0x02                        /* 2001::/23, with Teredo */
+		       || (p[2] == 0x0d && p[3] == 0xb8); /* examples, as is 3fff::/20 */
+	return p[0] == 0x3f && p[1] == 0xff && p[2] < 0x10;
 }
 
 static enum http_reach reach6(const struct in6_addr *a)
 {
 	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b }; /* SPEC RFC 6052 2.1 */
-	if (IN6_IS_ADDR_V4MAPPED(a) || memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0) {
-		uint32_t in;
-		memcpy(&in, &a->s6_addr[12], sizeof(in));
-		return reach4(ntohl(in));
-	}
+	const uint8_t *p = a->s6_addr;
+	if (IN6_IS_ADDR_V4MAPPED(a) || memcmp(p, nat64, sizeof(nat64)) == 0)
+		return reach4_at(p + 12);
 	if (IN6_IS_ADDR_LOOPBACK(a))
 		return HTTP_REACH_LOOPBACK;
-	return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_UNSPECIFIED(a) ? HTTP_REACH_LINK
-								      : HTTP_REACH_ALL;
+	if (IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_UNSPECIFIED(a))
+		return HTTP_REACH_LINK;
+	if (p[0] == 0x20 && p[1] == 0x02)
+		return reach4_at(p + 2); /* 6to4 */
+	return is_private6(p) ? HTTP_REACH_PRIVATE : HTTP_REACH_ALL;
 }
 
 enum http_reach http_address_reach(const struct sockaddr *sa)
@@ -177,7 +208,8 @@ bool http_host_is_loopback(struct str host)
 
 bool http_host_is_local(struct str host)
 {
-	return http_host_reach(host) != HTTP_REACH_ALL;
+	enum http_reach reach = http_host_reach(host);
+	return reach == HTTP_REACH_LINK || reach == HTTP_REACH_LOOPBACK;
 }
 
 void http_url_add_query(struct buf *b, const char *name, struct str value)

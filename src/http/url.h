@@ -23,9 +23,13 @@ void http_url_done(struct http_url *u);
 /* Scheme, host and port are equal: what was meant for one may be told the other. */
 bool http_url_same_origin(const struct http_url *a, const struct http_url *b);
 
-/* Who is meant by an address: all machines mean the same by it; each another on its own link (or
- * none: 0.0.0.0); each itself. */
-enum http_reach { HTTP_REACH_ALL, HTTP_REACH_LINK, HTTP_REACH_LOOPBACK };
+/* Who is meant by an address. SPEC RFC 6890, RFC 4291 2.4 */
+enum http_reach {
+	HTTP_REACH_ALL,      /* all machines mean the same one by it */
+	HTTP_REACH_PRIVATE,  /* those of one network do, or nobody: examples, multicast */
+	HTTP_REACH_LINK,     /* each means another on its own link, or none: 0.0.0.0 */
+	HTTP_REACH_LOOPBACK, /* each means itself */
+};
 struct sockaddr;
 enum http_reach http_address_reach(const struct sockaddr *sa);
 /* Of "localhost", names below it, and addresses; other names reach all. `host` may have brackets

@@ -128,8 +128,8 @@ TEST(url_addresses_of_sockets)
 	EXPECT(reach4("127.0.0.1") == HTTP_REACH_LOOPBACK);
 	EXPECT(reach4("169.254.169.254") == HTTP_REACH_LINK);
 	EXPECT(reach4("0.0.0.0") == HTTP_REACH_LINK);
-	EXPECT(reach4("10.1.2.3") == HTTP_REACH_ALL);
-	EXPECT(reach4("192.168.0.1") == HTTP_REACH_ALL);
+	EXPECT(reach4("10.1.2.3") == HTTP_REACH_PRIVATE);
+	EXPECT(reach4("192.168.0.1") == HTTP_REACH_PRIVATE);
 	EXPECT(reach6("::1") == HTTP_REACH_LOOPBACK);
 	EXPECT(reach6("::ffff:127.0.0.1") == HTTP_REACH_LOOPBACK);
 	EXPECT(reach6("64:ff9b::127.0.0.1") == HTTP_REACH_LOOPBACK);
@@ -138,8 +138,11 @@ TEST(url_addresses_of_sockets)
 	EXPECT(reach6("::ffff:169.254.1.1") == HTTP_REACH_LINK);
 	EXPECT(reach6("::") == HTTP_REACH_LINK);
 	EXPECT(reach6("::ffff:169.0.0.1") == HTTP_REACH_ALL);
-	EXPECT(reach6("fd00::1") == HTTP_REACH_ALL);
-	EXPECT(reach6("2001:db8::1") == HTTP_REACH_ALL);
+	EXPECT(reach6("fd00::1") == HTTP_REACH_PRIVATE);
+	EXPECT(reach6("2001:db8::1") == HTTP_REACH_PRIVATE);
+	EXPECT(reach6("2002:a00:1::") == HTTP_REACH_PRIVATE); /* 10.0.0.1 by 6to4 */
+	EXPECT(reach6("64:ff9b::10.0.0.1") == HTTP_REACH_PRIVATE);
+	EXPECT(reach6("2606:4700::1") == HTTP_REACH_ALL);
 }
 
 TEST(url_query_is_encoded)

@@ -13,14 +13,14 @@
 
 static struct err *bad_address(const struct http_url *u, enum http_reach reach)
 {
-	return err_coded(
-		ERR_DENIED, "ENDPOINT_ADDRESS",
-		reach == HTTP_REACH_LOOPBACK
-			? "Who runs the server can allow it: kiln serve --endpoint-loopback."
-			: "Take an address that means the same on every machine.",
-		"%s is %s", u->host,
-		reach == HTTP_REACH_LOOPBACK ? "an address of the server's own machine"
-					     : "a link-local address");
+	if (reach == HTTP_REACH_LINK)
+		return err_coded(ERR_DENIED, "ENDPOINT_ADDRESS",
+				 "Take an address that means the same on every machine.",
+				 "%s is a link-local address", u->host);
+	return err_coded(ERR_DENIED, "ENDPOINT_ADDRESS",
+			 "Who runs the server can allow it: kiln serve --endpoint-private.",
+			 "%s is an address of the server's own machine or of a private network",
+			 u->host);
 }
 
 /* Names that lead to such addresses are found out when they are spoken to. */
@@ -39,7 +39,7 @@ static struct err *check_url(struct pipeline *p, struct arena *a, struct str giv
 				 "the URL is not usable: %s", text);
 	}
 	enum http_reach reach = http_host_reach(str_of(u.host));
-	if (reach == HTTP_REACH_LINK || (reach == HTTP_REACH_LOOPBACK && !p->o.endpoint_loopback))
+	if (reach == HTTP_REACH_LINK || (reach != HTTP_REACH_ALL && !p->o.endpoint_private))
 		return bad_address(&u, reach);
 	*out = arena_strdup(a, str_of(u.text));
 	return NULL;

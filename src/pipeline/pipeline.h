@@ -34,7 +34,7 @@ struct pipeline_options {
 	uint32_t grace_s;           /* between SIGTERM and SIGKILL of a canceled build; 0: 10 */
 	const char *const *mirrors; /* "HOST=URL" for workers, NULL-terminated; may be NULL */
 	const char *external_url;   /* without a slash at its end; NULL: endpoints get no links */
-	bool endpoint_loopback;     /* endpoints may be on this machine */
+	bool endpoint_private;      /* endpoints may be on private networks and on this machine */
 	uint64_t endpoint_retry_ms; /* before the second try of a notification; 0: 10 s */
 };
 /* Takes up what a former process left: leases of its embedded worker are given back, those of

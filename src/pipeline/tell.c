@@ -140,7 +140,7 @@ static struct err *send_it(struct pipeline *p, const struct telling *t, const ch
 				  .headers = headers,
 				  .no_redirect = true,
 				  .refuse_link = true,
-				  .refuse_loopback = !p->o.endpoint_loopback,
+				  .refuse_private = !p->o.endpoint_private,
 				  .timeout_ms = REQUEST_MS,
 				  .has_body = true,
 				  .body = t->body,

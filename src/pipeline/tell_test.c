@@ -213,7 +213,7 @@ static void fill(struct world *w)
 /* Nobody answers there; a failing one is not asked again while these tests run. */
 static struct pipeline_endpoint make(struct world *w, unsigned news, bool enabled)
 {
-	struct str url = STR("http://192.0.2.1/x");
+	struct str url = STR("http://deploy.example/x");
 	enum pipeline_format f = PIPELINE_CLOUDEVENTS;
 	bool is_signed = false;
 	struct pipeline_endpoint e;
@@ -347,16 +347,18 @@ TEST(endpoints_are_checked)
 		{ "http://localhost/", "ENDPOINT_ADDRESS" },
 		{ "http://127.1:8080/", "ENDPOINT_ADDRESS" },
 		{ "http://[::ffff:127.0.0.1]/", "ENDPOINT_ADDRESS" },
+		{ "http://10.0.0.1/", "ENDPOINT_ADDRESS" },
+		{ "http://[fd00::1]:8080/", "ENDPOINT_ADDRESS" },
 	};
 	done(world) w = new_world();
 	fill(&w);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		expect_code(try_url(&w, v[i].url, 1), v[i].code);
-	expect_code(try_url(&w, "http://10.0.0.1/", 0), "ENDPOINT_EVENTS");
-	expect_code(try_url(&w, "http://10.0.0.1/", 1u << NEWS_TEST), "ENDPOINT_EVENTS");
+	expect_code(try_url(&w, "http://deploy.example/", 0), "ENDPOINT_EVENTS");
+	expect_code(try_url(&w, "http://deploy.example/", 1u << NEWS_TEST), "ENDPOINT_EVENTS");
 	for (int i = 0; i < LIMIT_ENDPOINTS; i++)
-		EXPECT_OK(try_url(&w, "http://10.0.0.1/", 1));
-	expect_code(try_url(&w, "http://10.0.0.1/", 1), "TOO_MANY_ENDPOINTS");
+		EXPECT_OK(try_url(&w, "http://deploy.example/", 1));
+	expect_code(try_url(&w, "http://deploy.example/", 1), "TOO_MANY_ENDPOINTS");
 	/* nothing of a secret is stored as it is */
 	EXPECT(count(&w, "endpoint WHERE secret LIKE '%whsec%' OR secret IS NULL") == 0);
 }

@@ -36,7 +36,7 @@ export class Server {
     this.host = `127.0.0.1:${this.port}`;
     this.url = `http://${this.host}`;
     const args = ["serve", "--data", join(this.work, "data"), "--listen", this.host, "--registry-mirror", `docker.io=${this.hub ?? this.url}`];
-    args.push("--endpoint-loopback");
+    args.push("--endpoint-private");
     const env = { ...process.env, ...(this.password ? { KILN_ADMIN_PASSWORD: this.password } : {}) };
     this.child = spawn(this.kiln, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.ended = new Promise((resolve) => this.child.once("exit", resolve));

@@ -80,7 +80,7 @@ COMMANDS = service_commands()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, registry):
-    s = Service(tmp_path_factory.mktemp("commands") / "service", registry.host, options=["--endpoint-loopback"])
+    s = Service(tmp_path_factory.mktemp("commands") / "service", registry.host, options=["--endpoint-private"])
     yield s
     assert s.close() == 0, s.log.read_text()
 

@@ -86,7 +86,7 @@ def receiver():
 def server(tmp_path_factory, registry):
     """What failed is sent again at once."""
     s = Service(tmp_path_factory.mktemp("endpoints") / "service", registry.host,
-                options=["--endpoint-loopback", "--endpoint-retry", "0", "--external-url", EXTERNAL])
+                options=["--endpoint-private", "--endpoint-retry", "0", "--external-url", EXTERNAL])
     yield s
     assert s.close() == 0, s.log.read_text()
 
@@ -182,7 +182,7 @@ def test_builds_are_told(server, receiver, tmp_path):
 
 def test_tags_that_are_pushed_and_deleted_are_told(registry, receiver, tmp_path):
     """By a registry client, which logs in where the server says it is, and by whoever deletes the manifest of several tags."""
-    server = Service(tmp_path / "service", registry.host, slots=1, options=["--endpoint-loopback"])
+    server = Service(tmp_path / "service", registry.host, slots=1, options=["--endpoint-private"])
     try:
         tags_are_told(server, receiver, tmp_path)
     finally:
@@ -290,7 +290,7 @@ def test_receiver_that_comes_back(registry, tmp_path, receiver):
     """It is down when something happens: told a second later."""
     port = receiver.port
     receiver.close()
-    server = Service(tmp_path / "service", registry.host, slots=0, options=["--endpoint-loopback", "--endpoint-retry", "1"])
+    server = Service(tmp_path / "service", registry.host, slots=0, options=["--endpoint-private", "--endpoint-retry", "1"])
     try:
         full = place(server)
         e = endpoint(server, full, f"{receiver.url}/200/back", events=["build.canceled"])
@@ -312,7 +312,7 @@ def test_receiver_that_comes_back(registry, tmp_path, receiver):
 
 def test_killed_between_what_happened_and_its_telling(registry, tmp_path, receiver):
     """The first is under way without a result, the second is not begun: both come, the first once more with the same id."""
-    server = Service(tmp_path / "service", registry.host, slots=0, options=["--endpoint-loopback"])
+    server = Service(tmp_path / "service", registry.host, slots=0, options=["--endpoint-private"])
     try:
         full = place(server)
         e = endpoint(server, full, f"{receiver.url}/held", events=["build.canceled", "tag.deleted"])

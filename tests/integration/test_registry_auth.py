@@ -28,7 +28,7 @@ PULL, PUSH, DELETE = "pull", "pull,push", "delete"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, registry, base):
     """One server for all of these tests; nothing is built."""
-    s = Service(tmp_path_factory.mktemp("auth") / "service", registry.host, slots=0, options=["--endpoint-loopback"])
+    s = Service(tmp_path_factory.mktemp("auth") / "service", registry.host, slots=0, options=["--endpoint-private"])
     yield s
     assert s.close() == 0, s.log.read_text()
 
