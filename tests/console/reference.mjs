@@ -50,10 +50,10 @@ async function searched(page, server) {
   await check("API reference: a search by words leaves the operations that have them", async () => {
     await page.goto(`${server.url}/docs/api`);
     await settled(page);
-    await page.getByLabel("Search operations").fill("post PREVIEW");
+    await page.getByLabel("Search operations").fill("post RULES:preview");
     await waitFor("one is left", async () => (await page.locator(".operation").count()) === 1);
     await page.getByText("1 operation", { exact: true }).waitFor();
-    await waitFor("it is in the address", () => new URL(page.url()).searchParams.get("q") === "post PREVIEW");
+    await waitFor("it is in the address", () => new URL(page.url()).searchParams.get("q") === "post RULES:preview");
     await page.getByLabel("Search operations").fill("nothing-has-this");
     await page.getByText("No operation has all these words").waitFor();
   });
