@@ -366,14 +366,15 @@ def test_what_builds_of_a_rule_came_to(service, tmp_path):
     def history(id, **query):
         return service.ok("GET", f"/api/v1/builds/{id}/history" + ("?" + urllib.parse.urlencode(query) if query else ""))["items"]
 
-    all = history(ids[2])
-    assert [b["id"] for b in all] == ids[::-1]
+    builds = history(ids[2])
+    assert [b["id"] for b in builds] == ids[::-1]
     assert [b["id"] for b in history(ids[1])] == ids[1::-1]
     assert [b["id"] for b in history(beside)] == [beside]
-    assert all[0]["commit"] == service.build(ids[2])["commit"] and all[0]["status"] == "SUCCESS"
-    assert [(b["steps"], b["cachedSteps"]) for b in all] == [(2, 0), (2, 2), (2, 0)]
-    assert all[0]["layerBytes"] > 0 and all[1]["layerBytes"] == all[2]["layerBytes"] and all[0]["tookMs"] > 0
-    assert [b["step"] for b in all] == [None, None, None]
+    assert builds[0]["commit"] == service.build(ids[2])["commit"] and builds[0]["status"] == "SUCCESS"
+    assert [(b["steps"], b["cachedSteps"]) for b in builds] == [(2, 0), (2, 2), (2, 0)]
+    assert builds[0]["layerBytes"] > 0 and builds[1]["layerBytes"] == builds[2]["layerBytes"]
+    assert all(b["tookMs"] >= 0 for b in builds)  # a worker may tell of its start and its end together
+    assert [b["step"] for b in builds] == [None, None, None]
     ran = next(s for s in service.ok("GET", f"/api/v1/builds/{ids[2]}/steps")["items"] if s["text"].startswith("RUN"))
     of_step = [b["step"] for b in history(ids[2], step=ran["step"])]
     assert [s["state"] for s in of_step] == ["done", "cached", "done"]
