@@ -62,11 +62,8 @@ static struct err *make_secret(struct pipeline *p, struct arena *a, const char *
 			       const char **plain, const char **sealed)
 {
 	own_mem char *text = source_webhook_secret(SOURCE_GENERIC); /* of Standard Webhooks */
-	own_mem char *what = mem_printf("%s %s", id, purpose);
-	own_mem char *out = NULL;
-	TRY(auth_seal(p->o.auth, what, str_of(text), &out));
+	TRY(pipeline_seal(p, a, id, purpose, str_of(text), sealed));
 	*plain = arena_strdup(a, str_of(text));
-	*sealed = arena_strdup(a, str_of(out));
 	OPENSSL_cleanse(text, strlen(text));
 	return NULL;
 }
@@ -74,15 +71,8 @@ static struct err *make_secret(struct pipeline *p, struct arena *a, const char *
 struct err *pipeline_endpoint_unseal(struct pipeline *p, struct arena *a, const char *id,
 				     const char *sealed, struct str *out)
 {
-	own_mem char *what = mem_printf("%s %s", id, purpose);
-	char *plain = NULL;
-	size_t len = 0;
-	TRY(err_wrap(auth_unseal(p->o.auth, what, str_of(sealed), &plain, &len),
-		     "secret of endpoint %s", id));
-	*out = arena_str(a, str_n(plain, len));
-	OPENSSL_cleanse(plain, len);
-	free(plain);
-	return NULL;
+	return err_wrap(pipeline_unseal(p, a, id, purpose, sealed, out), "secret of endpoint %s",
+			id);
 }
 
 /* ---- rows ---- */

@@ -175,6 +175,15 @@ const char *pipeline_start_ref(struct arena *a, const struct pipeline_rule *rule
 struct err *pipeline_start_head(struct pipeline *p, struct arena *a, const char *source_id,
 				const char *name, struct source_ref *out);
 
+/* ---- secrets (seal.c) ---- */
+
+/* Sealed for what has the id, and for this purpose: another's is not unsealed by it. Texts are in
+ * the arena. */
+struct err *pipeline_seal(struct pipeline *p, struct arena *a, const char *id, const char *what,
+			  struct str plain, const char **out);
+struct err *pipeline_unseal(struct pipeline *p, struct arena *a, const char *id, const char *what,
+			    const char *sealed, struct str *out);
+
 /* ---- source.c ---- */
 
 struct err *pipeline_source_remote(struct pipeline *p, struct arena *a, struct str id,

@@ -135,28 +135,11 @@ struct err *pipeline_source_list(struct pipeline *p, struct arena *a, struct str
 
 /* ---- secrets ---- */
 
-struct err *pipeline_source_seal(struct pipeline *p, struct arena *a, const char *id,
-				 const char *what, struct str plain, const char **out)
-{
-	own_mem char *purpose = mem_printf("%s %s", id, what);
-	own_mem char *sealed = NULL;
-	TRY(auth_seal(p->o.auth, purpose, plain, &sealed));
-	*out = arena_strdup(a, str_of(sealed));
-	return NULL;
-}
-
 struct err *pipeline_source_unseal(struct pipeline *p, struct arena *a, const char *id,
 				   const char *what, const char *sealed, struct str *out)
 {
-	own_mem char *purpose = mem_printf("%s %s", id, what);
-	char *plain = NULL;
-	size_t len = 0;
-	TRY(err_wrap(auth_unseal(p->o.auth, purpose, str_of(sealed), &plain, &len),
-		     "%s of code source %s", what, id));
-	*out = arena_str(a, str_n(plain, len));
-	OPENSSL_cleanse(plain, len);
-	free(plain);
-	return NULL;
+	return err_wrap(pipeline_unseal(p, a, id, what, sealed, out), "%s of code source %s", what,
+			id);
 }
 
 /* ---- the remote ---- */

@@ -127,8 +127,8 @@ static struct err *make_key(struct pipeline *p, struct arena *a, struct draft *d
 	own_mem char *public_key = NULL;
 	char *private_key = NULL;
 	TRY(source_ssh_key_make(comment, &private_key, &public_key));
-	struct err *e = pipeline_source_seal(p, a, d->row.s.id, "secret", str_of(private_key),
-					     &d->row.secret);
+	struct err *e =
+		pipeline_seal(p, a, d->row.s.id, "secret", str_of(private_key), &d->row.secret);
 	OPENSSL_cleanse(private_key, strlen(private_key));
 	free(private_key);
 	d->row.s.ssh_public_key = arena_strdup(a, str_trim(str_of(public_key)));
@@ -144,7 +144,7 @@ static struct err *set_password(struct pipeline *p, struct arena *a, struct draf
 		username.len ? arena_strdup(a, username) : default_user(d->row.s.provider);
 	if (!secret.len)
 		return NULL;
-	return pipeline_source_seal(p, a, d->row.s.id, "secret", secret, &d->row.secret);
+	return pipeline_seal(p, a, d->row.s.id, "secret", secret, &d->row.secret);
 }
 
 static void drop_credential(struct draft *d)
@@ -268,7 +268,7 @@ struct err *pipeline_source_create(struct pipeline *p, struct arena *a,
 	if (!local)
 		TRY(fill_remote(p, a, r, d));
 	own_mem char *secret = source_webhook_secret(r->provider);
-	TRY(pipeline_source_seal(p, a, d->row.s.id, "hook", str_of(secret), &d->row.hook_secret));
+	TRY(pipeline_seal(p, a, d->row.s.id, "hook", str_of(secret), &d->row.hook_secret));
 	TRY(local ? insert_local(p, d) : insert(p, d));
 	*hook_secret = local ? NULL : arena_strdup(a, str_of(secret));
 	*out = d->row.s;
@@ -395,7 +395,7 @@ static struct err *change_hook(struct pipeline *p, struct arena *a, struct draft
 {
 	own_mem char *fresh = source_webhook_secret(d->row.s.provider);
 	d->row.hook_secret_before = d->row.hook_secret;
-	TRY(pipeline_source_seal(p, a, d->row.s.id, "hook", str_of(fresh), &d->row.hook_secret));
+	TRY(pipeline_seal(p, a, d->row.s.id, "hook", str_of(fresh), &d->row.hook_secret));
 	*hook_secret = arena_strdup(a, str_of(fresh));
 	return NULL;
 }

@@ -15,9 +15,7 @@ struct err *pipeline_source_load(struct pipeline *p, struct arena *a, struct str
 struct err *pipeline_source_need(struct pipeline *p, struct arena *a, struct str id,
 				 struct pipeline_source_row *out);
 
-/* Sealed for this source; `what` is "secret" or "hook". The text is in the arena. */
-struct err *pipeline_source_seal(struct pipeline *p, struct arena *a, const char *id,
-				 const char *what, struct str plain, const char **out);
+/* `what` is "secret" or "hook". The text is in the arena. */
 struct err *pipeline_source_unseal(struct pipeline *p, struct arena *a, const char *id,
 				   const char *what, const char *sealed, struct str *out);
 
