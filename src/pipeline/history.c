@@ -38,18 +38,11 @@ static bool see_past(void *arg, struct db_row *r)
 	return t->n < PIPELINE_HISTORY_BUILDS;
 }
 
-static bool see_step(void *arg, struct db_row *r)
-{
-	(void)r;
-	*(bool *)arg = true;
-	return false;
-}
-
 static struct err *need_step(struct pipeline *p, const struct pipeline_build *b, uint32_t step)
 {
 	bool found = false;
 	TRY(db_query(p->o.db, "SELECT 1 FROM build_step WHERE record_id = $1 AND step = $2",
-		     DB_PARAMS(db_cstr(b->id), db_int(step)), see_step, &found));
+		     DB_PARAMS(db_cstr(b->id), db_int(step)), pipeline_see_row, &found));
 	return found ? NULL
 		     : err_coded(ERR_NOT_FOUND, "NO_STEP", NULL, "the build has no step %u", step);
 }
