@@ -77,8 +77,8 @@ struct err *catalog_tag_set(struct db_tx *tx, struct str repository, struct str 
 		DB_PARAMS(db_text(repository), db_text(tag), db_cstr(text.s), db_int(now_ns)),
 		catalog_see_row, &moved));
 	*changed |= moved;
-	TRY(renew(tx, repository, tag, now_ns));
-	return moved ? catalog_tag_told(tx, repository, tag, NULL, false) : NULL;
+	return moved ? catalog_tag_told(tx, repository, tag, NULL, false)
+		     : renew(tx, repository, tag, now_ns);
 }
 
 struct err *catalog_tag_drop(struct db_tx *tx, struct str repository, struct str tag,
