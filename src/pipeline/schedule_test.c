@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/spawn.h"
 #include "base/time.h"
 #include "pipeline/test_priv.h"
 
@@ -19,23 +18,6 @@ struct code {
 	char tree[300], remote[400];
 	const char *literal, *expression; /* rules: main; release-(?<v>.+) */
 };
-
-static void git(const char *dir, const char *const *args)
-{
-	const char *argv[20] = {
-		"git", "-C", dir, "-c", "user.name=A", "-c", "user.email=a@example.org"
-	};
-	size_t n = 7;
-	while (*args)
-		argv[n++] = *args++;
-	const struct spawn s = { .argv = argv, .in_fd = -1, .out_fd = -1, .err_fd = STDERR_FILENO };
-	struct child child;
-	int status;
-	EXPECT_OK(spawn_start(&s, &child));
-	EXPECT_OK(child_wait(&child, &status));
-	EXPECT(status == 0);
-}
-#define GIT(dir, ...) git(dir, (const char *const[]){ __VA_ARGS__, NULL })
 
 static const char *make_rule(struct world *w, const char *repository, const char *pattern,
 			     bool is_expression, const char *tag)

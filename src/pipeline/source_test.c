@@ -9,7 +9,6 @@
 #include <openssl/hmac.h>
 
 #include "base/limits.h"
-#include "base/spawn.h"
 #include "base/thread.h"
 #include "codec/sha256.h"
 #include "pipeline/test_priv.h"
@@ -248,23 +247,6 @@ TEST(a_source_that_is_built_from_is_not_removed)
 }
 
 /* ---- our own remote ---- */
-
-static void git(const char *dir, const char *const *args)
-{
-	const char *argv[20] = {
-		"git", "-C", dir, "-c", "user.name=A", "-c", "user.email=a@example.org"
-	};
-	size_t n = 7;
-	while (*args)
-		argv[n++] = *args++;
-	const struct spawn s = { .argv = argv, .in_fd = -1, .out_fd = -1, .err_fd = STDERR_FILENO };
-	struct child child;
-	int status;
-	EXPECT_OK(spawn_start(&s, &child));
-	EXPECT_OK(child_wait(&child, &status));
-	EXPECT(status == 0);
-}
-#define GIT(dir, ...) git(dir, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* A work tree beside the data, with one commit on main and the tag v1. */
 static void make_tree(struct world *w, char path[300])

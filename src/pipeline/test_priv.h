@@ -44,6 +44,10 @@ struct past_step {
 void add_past_step(struct world *w, const char *build, const struct past_step *s);
 void add_past_repository(struct world *w, const char *id, const char *name, const char *type);
 
+/* git in `dir`, with a name for its commits; it must succeed. */
+void run_git(const char *dir, const char *const *args);
+#define GIT(dir, ...) run_git(dir, (const char *const[]){ __VA_ARGS__, NULL })
+
 void expect_code(struct err *e, const char *code);
 
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/spawn.h"
 
 #define SEC INT64_C(1000000000)
 
@@ -114,4 +115,20 @@ void add_past_step(struct world *w, const char *build, const struct past_step *s
 			  db_cstr(s->platforms ? s->platforms : "[]"), db_cstr(s->state),
 			  s->took_ms < 0 ? db_null() : db_int(1000 + s->took_ms),
 			  pipeline_text(s->digest), s->digest ? db_int(s->bytes) : db_null())));
+}
+
+void run_git(const char *dir, const char *const *args)
+{
+	const char *argv[20] = {
+		"git", "-C", dir, "-c", "user.name=A", "-c", "user.email=a@example.org"
+	};
+	size_t n = 7;
+	while (*args)
+		argv[n++] = *args++;
+	const struct spawn s = { .argv = argv, .in_fd = -1, .out_fd = -1, .err_fd = STDERR_FILENO };
+	struct child child;
+	int status;
+	EXPECT_OK(spawn_start(&s, &child));
+	EXPECT_OK(child_wait(&child, &status));
+	EXPECT(status == 0);
 }
