@@ -19,9 +19,15 @@ function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
+/** Whether a dialog has the keys. One that closes has not: its panel leaves first, the layer that it stood on some time after. */
+function inDialog(): boolean {
+  const panels = [...document.querySelectorAll(".ant-modal:not([class*='-leave'])")];
+  return panels.some((panel) => panel.checkVisibility());
+}
+
 function onKey(event: KeyboardEvent, on: boolean) {
   if (!on || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
-  if (document.querySelector(".ant-modal-wrap:not([style*='display: none'])")) return;
+  if (inDialog()) return;
   const sequence = event.timeStamp - pendingAt < 1500 && pending ? `${pending} ${event.key}` : event.key;
   const all = [...active].map((ref) => ref.current);
   const hit = all.findLast((s) => s.keys === sequence) ?? all.findLast((s) => s.keys === event.key);
