@@ -55,11 +55,13 @@ static struct err *unpack(struct str packed, size_t piece, size_t ask, uint64_t 
 	return read_all(r, ask, out);
 }
 
+/* Long streams come in large pieces only: zlib copies its window at each one. */
 static void expect_plain(struct buf *packed, const struct buf *plain)
 {
-	static const size_t pieces[] = { 1, 2, 3, 7, 8, 9, 13, 500, 65535, 1 << 20 };
+	static const size_t pieces[] = { 1 << 20, 65535, 500, 13, 9, 8, 7, 3, 2, 1 };
 	static const size_t asks[] = { 1000, 1 << 18 };
-	for (size_t i = 0; i < ARRAY_LEN(pieces) * ARRAY_LEN(asks); i++) {
+	size_t n = packed->len > 40000 ? 3 : ARRAY_LEN(pieces);
+	for (size_t i = 0; i < n * ARRAY_LEN(asks); i++) {
 		done(buf) back;
 		buf_init(&back, plain->len + 1);
 		EXPECT_OK(unpack(buf_str(packed), pieces[i / 2], asks[i % 2], PLENTY, &back));
@@ -76,14 +78,18 @@ static void expect_error(const struct buf *packed, enum err_kind kind, const cha
 	}
 }
 
-static void add_members(struct buf *packed, struct buf *plain,
-			void (*add)(struct buf *b, struct str plain))
+static void expect_joined(struct buf *packed, struct buf *plain,
+			  void (*add)(struct buf *b, struct str plain))
 {
-	static const size_t sizes[] = { 5, 0, 1, 0, 0, 300, 70000, 32768, 2, 400000, 0 };
+	static const size_t sizes[] = {
+		5, 0, 1, 0, 0, 300, 7000, 2, 0, 70000, 32768, 2, 400000, 0
+	};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		size_t before = plain->len;
 		add_noise(plain, sizes[i], (uint32_t)i);
 		add(packed, str_skip(buf_str(plain), before));
+		if (sizes[i] == 0)
+			expect_plain(packed, plain);
 	}
 }
 
@@ -92,8 +98,7 @@ TEST(gzip_members_join)
 	done(buf) packed, plain;
 	buf_init(&packed, 4 << 20);
 	buf_init(&plain, 4 << 20);
-	add_members(&packed, &plain, add_gzip);
-	expect_plain(&packed, &plain);
+	expect_joined(&packed, &plain, add_gzip);
 	for (int i = 0; i < 1000; i++)
 		buf_add_c(&packed, 0);
 	expect_plain(&packed, &plain);
@@ -105,7 +110,7 @@ TEST(zstd_frames_join)
 	buf_init(&packed, 4 << 20);
 	buf_init(&plain, 4 << 20);
 	buf_add(&packed, STR("\x5a\x2a\x4d\x18\x03\0\0\0abc")); /* SPEC RFC 8878 section 3.1.2 */
-	add_members(&packed, &plain, add_zstd);
+	expect_joined(&packed, &plain, add_zstd);
 	buf_add(&packed, STR("\x50\x2a\x4d\x18\0\0\0\0"));
 	expect_plain(&packed, &plain);
 }
@@ -260,7 +265,7 @@ TEST(gzip_wrong_checksum_and_length)
 {
 	done(buf) plain;
 	buf_init(&plain, 1 << 20);
-	add_noise(&plain, 200000, 8);
+	add_noise(&plain, 40000, 8);
 	for (size_t i = 1; i <= 8; i++) {
 		done(buf) packed;
 		buf_init(&packed, 1 << 20);
