@@ -94,7 +94,7 @@ static char *poll_body(struct worker *w, const char *id, size_t *len)
 	buf_printf(&b, "{\"workerId\":\"%s\",\"free\":%zu,\"leases\":[", id, w->poll_free);
 	for (struct lease *l = w->leases; l; l = lease_next(l))
 		buf_printf(&b, "%s\"%s\"", l == w->leases ? "" : ",", lease_id(l));
-	buf_printf(&b, "],\"waitSeconds\":%d}", w->leaving ? 0 : POLL_S);
+	buf_printf(&b, "],\"waitSeconds\":%u}", w->leaving ? 0 : w->poll_s);
 	*len = b.len;
 	return buf_steal(&b);
 }
@@ -153,7 +153,7 @@ static struct err *poll_once(struct worker *w, const char *id)
 	own_json answer = NULL;
 	struct err *e =
 		worker_server_post(w->poller, "/poll", str_n(body, len),
-				   (w->leaving ? 0 : POLL_S * 1000) + POLL_MARGIN_MS, &answer);
+				   (w->leaving ? 0 : w->poll_s * 1000) + POLL_MARGIN_MS, &answer);
 	mutex_lock(&w->lock);
 	w->polling = false;
 	mutex_unlock(&w->lock);

@@ -426,9 +426,9 @@ class Tree:
 
 
 @pytest.fixture
-def service(tmp_path, registry, base):
-    """A server of its own for one test."""
-    s = Service(tmp_path / "service", registry.host)
+def service(tmp_path, registry, base, request):
+    """A server of its own for one test. The parameter is its options."""
+    s = Service(tmp_path / "service", registry.host, options=getattr(request, "param", ()))
     yield s
     assert s.close() == 0, s.log.read_text()
 

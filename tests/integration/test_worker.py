@@ -49,10 +49,12 @@ def test_workers_are_listed_with_what_they_can_do(service, worker):
 
 
 @pytest.mark.tsan
+@pytest.mark.parametrize("service", [("--lease", "8")], indirect=True, ids=["lease of 8 s"])
 def test_a_worker_that_is_killed_loses_its_build_to_another(service, worker, tmp_path):
+    """The other keeps it, though a step says nothing for longer than a lease."""
     no_embedded(service)
     first = worker("one")
-    id = service.push_build(tmp_path, SLEEP, platforms=[HOST])
+    id = service.push_build(tmp_path, SLEEP.replace("sleep 8", "sleep 12"), platforms=[HOST])
     wait_for(lambda: "begun" in service.text(id), 60)
     second = worker("two")
     os.kill(first.pid, signal.SIGKILL)

@@ -203,7 +203,7 @@ def test_it_registers_with_its_platforms_and_slots(server, worker):
     (r,) = server.registered
     assert (r["name"], r["slots"], r["embedded"]) == ("one", 3, False)
     assert r["platforms"] == [{"platform": HOST, "native": True}]
-    assert server.polls[0] == {"workerId": "wrk-1", "free": 3, "leases": [], "waitSeconds": 20}
+    assert server.polls[0] == {"workerId": "wrk-1", "free": 3, "leases": [], "waitSeconds": 15}  # half a lease
 
 
 def test_a_wrong_token_is_told_and_ends_it(server, tmp_path):
