@@ -69,6 +69,7 @@ extern const struct api_route api_source_routes[];     /* sources.c: code source
 extern const struct api_route api_git_routes[];        /* git.c: our own remote */
 extern const struct api_route api_rule_routes[];     /* rules.c: rules, previews, builds by hand */
 extern const struct api_route api_schedule_routes[]; /* schedules.c: builds by the clock */
+extern const struct api_route api_base_routes[];     /* bases.c: base images of its builds */
 extern const struct api_route
 	api_binding_routes[]; /* bindings.c: what a repository is built from */
 extern const struct api_route api_endpoint_routes[]; /* endpoints.c: whom its events are told */

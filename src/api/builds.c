@@ -9,7 +9,8 @@
 
 static struct err *read_trigger(struct api_call *c, struct str *out)
 {
-	static const char *const known[] = { "PUSH", "MANUAL", "API", "RERUN", "SCHEDULE" };
+	static const char *const known[] = { "PUSH",  "MANUAL",   "API",
+					     "RERUN", "SCHEDULE", "BASE_IMAGE" };
 	struct str trigger = api_query(c, "trigger");
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (!trigger.len || str_eq(trigger, str_of(known[i]))) {
@@ -17,7 +18,7 @@ static struct err *read_trigger(struct api_call *c, struct str *out)
 			return NULL;
 		}
 	return err_coded(ERR_INVALID, "QUERY", NULL,
-			 "trigger is PUSH, MANUAL, API, RERUN or SCHEDULE");
+			 "trigger is PUSH, MANUAL, API, RERUN, SCHEDULE or BASE_IMAGE");
 }
 
 static struct err *read_query(struct api_call *c, struct pipeline_build_query *q)

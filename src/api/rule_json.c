@@ -68,6 +68,7 @@ json_t *api_rule_json(struct arena *a, const struct pipeline_rule *r)
 	json_object_set_new(j, "timeLimitSeconds", json_integer(r->time_limit_s));
 	json_object_set_new(j, "emulation", json_boolean(r->emulation));
 	json_object_set_new(j, "enabled", json_boolean(r->enabled));
+	json_object_set_new(j, "rebuildOnBaseUpdate", json_boolean(r->rebuild_on_base));
 	json_object_set_new(j, "buildableByHand", json_boolean(by_hand));
 	json_object_set_new(j, "whyNotByHand", api_str(why));
 	json_object_set_new(j, "createdAt", api_time(r->created_ns));
@@ -234,6 +235,7 @@ static struct err *read_numbers(json_t *body, struct pipeline_rule *r)
 		return bad("timeLimitSeconds", "is 60 to 86400");
 	r->time_limit_s = (uint32_t)limit;
 	TRY(json_get_bool(body, "emulation", &r->emulation));
+	TRY(json_get_bool(body, "rebuildOnBaseUpdate", &r->rebuild_on_base));
 	return json_get_bool(body, "enabled", &r->enabled);
 }
 

@@ -2,12 +2,23 @@
 #include "api/build_json.h"
 #include "api/rules_priv.h"
 
-static const char *const members[] = {
-	"refType",          "pattern",   "match",     "dockerfileDirectory",
-	"dockerfileName",   "imageTags", "platforms", "buildArgs",
-	"policy",           "required",  "newerPush", "priority",
-	"timeLimitSeconds", "emulation", "enabled",   NULL
-};
+static const char *const members[] = { "refType",
+				       "pattern",
+				       "match",
+				       "dockerfileDirectory",
+				       "dockerfileName",
+				       "imageTags",
+				       "platforms",
+				       "buildArgs",
+				       "policy",
+				       "required",
+				       "newerPush",
+				       "priority",
+				       "timeLimitSeconds",
+				       "emulation",
+				       "enabled",
+				       "rebuildOnBaseUpdate",
+				       NULL };
 
 static struct err *get_rule(struct api_call *c, const struct catalog_image_repository *repo,
 			    struct str id, struct pipeline_rule *r)

@@ -33,7 +33,7 @@ struct embedded {
 };
 
 /* Whoever listens everywhere is reached over loopback. */
-static char *server_url(const char *address)
+char *embedded_host(const char *address)
 {
 	struct str a = str_of(address);
 	ptrdiff_t colon = str_rchr(a, ':');
@@ -42,7 +42,13 @@ static char *server_url(const char *address)
 		host = STR("127.0.0.1");
 	else if (str_eq(host, STR("[::]")))
 		host = STR("[::1]");
-	return mem_printf("http://" STR_FMT ":%s", STR_ARG(host), address + colon + 1);
+	return mem_printf(STR_FMT ":%s", STR_ARG(host), address + colon + 1);
+}
+
+static char *server_url(const char *address)
+{
+	own_mem char *host = embedded_host(address);
+	return mem_printf("http://%s", host);
 }
 
 /* Tokens of servers that are gone are of no use. */

@@ -16,6 +16,8 @@ struct embedded_options {
 /* Starts it, and starts it again whenever it ends, with a token of its own. */
 struct err *embedded_open(struct auth *auth, const struct embedded_options *o,
 			  struct embedded **out);
+/* "HOST:PORT" that the worker reaches such an address by. The caller frees it. */
+char *embedded_host(const char *address);
 /* Ends the worker and its builds at once; the server gives them to the next one. */
 void embedded_free(struct embedded *e);
 OWN_DECLARE(embedded);

@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "api/api.h"
+#include "app/bases.h"
 #include "app/embedded.h"
 #include "console/console.h"
 #include "registry/server.h"
@@ -30,6 +31,7 @@ struct serve {
 	struct blob_store *store;
 	struct source_git *git;
 	struct pipeline_logs *logs;
+	struct bases *bases;
 	struct pipeline *pipeline;
 	struct registry_server *registry;
 	struct api *api;
@@ -51,7 +53,9 @@ static void serve_free(struct serve *s)
 	api_free(s->api);
 	registry_server_free(s->registry);
 	pool_free(s->pool);
+	bases_stop(s->bases);
 	pipeline_free(s->pipeline);
+	bases_free(s->bases);
 	pipeline_logs_free(s->logs);
 	source_git_free(s->git);
 	catalog_free(s->catalog);
@@ -123,6 +127,13 @@ static struct err *open_stores(struct serve *s, const struct serve_options *o)
 static struct err *open_state(struct serve *s, const struct serve_options *o)
 {
 	TRY(open_stores(s, o));
+	bases_open(&(struct bases_options){ .auth = s->auth,
+					    .catalog = s->catalog,
+					    .mirrors = o->mirrors,
+					    .insecure = o->insecure,
+					    .external_url = o->external_url,
+					    .all_may_pull = o->anonymous == SERVE_ANONYMOUS_PUSH },
+		   &s->bases);
 	TRY(pipeline_open(&(struct pipeline_options){ .db = s->db,
 						      .auth = s->auth,
 						      .catalog = s->catalog,
@@ -134,7 +145,9 @@ static struct err *open_state(struct serve *s, const struct serve_options *o)
 						      .mirrors = o->mirrors,
 						      .external_url = o->external_url,
 						      .endpoint_private = o->endpoint_private,
-						      .endpoint_retry_ms = o->endpoint_retry_ms },
+						      .endpoint_retry_ms = o->endpoint_retry_ms,
+						      .registries = bases_registries(s->bases),
+						      .base_interval_s = o->base_interval_s },
 			  &s->pipeline));
 	return registry_server_open(
 		&(struct registry_server_options){
@@ -241,11 +254,13 @@ struct err *serve_run(const struct serve_options *o)
 	TRY(catch_signals(s));
 	TRY(open_state(s, o));
 	TRY(open_http(s, o));
+	bases_serve(s->bases, http_server_address(s->http));
 	TRY(open_worker(s, o));
 	greet(s);
 	struct err *e = wait_for_signal(s);
 	pthread_sigmask(SIG_UNBLOCK, &s->signals, NULL); /* the next one ends us at once */
 	embedded_free(move(s->embedded));
+	bases_stop(s->bases);
 	pipeline_stop(s->pipeline);
 	http_server_stop(s->http, GRACE_MS);
 	return e;

@@ -29,6 +29,7 @@ struct serve_options {
 	uint32_t lease_s;           /* of workers */
 	bool endpoint_private;      /* outgoing webhooks may go to private networks */
 	uint32_t endpoint_retry_ms; /* before such a notification is sent again */
+	uint32_t base_interval_s;   /* between two looks at a base image; 0: only when asked to */
 	uint32_t session_idle_s, session_life_s;
 	int utc_offset_min;                 /* of push times in tags */
 	const struct http_network *trusted; /* proxies that tell whose requests they pass on */

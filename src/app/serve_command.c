@@ -23,6 +23,9 @@
 #define MOST_SESSION_S 31536000
 #define RETRY_S        10
 #define MOST_RETRY_S   3600
+#define BASE_S         3600
+#define LEAST_BASE_S   60
+#define MOST_BASE_S    2592000
 
 static const char *listen_address(const struct invocation *in)
 {
@@ -69,6 +72,18 @@ static struct err *read_retry(const struct invocation *in, uint32_t *ms)
 		return err_new(ERR_INVALID, "--endpoint-retry %s is not a number from 0 to %d",
 			       given, MOST_RETRY_S);
 	*ms = n ? (uint32_t)n * 1000 : 1;
+	return NULL;
+}
+
+static struct err *read_base_interval(const struct invocation *in, uint32_t *seconds)
+{
+	const char *given = option_get(in, "base-interval");
+	uint64_t n = BASE_S;
+	if (given && (!str_to_u64(str_of(given), MOST_BASE_S, &n) || (n && n < LEAST_BASE_S)))
+		return err_new(ERR_INVALID,
+			       "--base-interval %s is neither 0 nor a number from %d to %d", given,
+			       LEAST_BASE_S, MOST_BASE_S);
+	*seconds = (uint32_t)n;
 	return NULL;
 }
 
@@ -183,6 +198,7 @@ static struct err *read_words(const struct invocation *in, struct serve_options 
 	TRY(read_slots(in, &o->slots));
 	TRY(read_lease(in, &o->lease_s));
 	TRY(read_retry(in, &o->endpoint_retry_ms));
+	TRY(read_base_interval(in, &o->base_interval_s));
 	TRY(read_offset(in, &o->utc_offset_min));
 	TRY(read_external(in, &k->external, &o->prefix));
 	TRY(read_trusted(in, &k->trusted, &o->n_trusted));

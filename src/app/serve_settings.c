@@ -54,6 +54,7 @@ struct api_setting *serve_settings(const struct invocation *in, const struct ser
 		{ "lease", mem_printf("%u", o->lease_s) },
 		{ "endpoint-private", mem_strdup(o->endpoint_private ? "yes" : "no") },
 		{ "endpoint-retry", mem_printf("%u", o->endpoint_retry_ms / 1000) },
+		{ "base-interval", mem_printf("%u", o->base_interval_s) },
 		{ "utc-offset", offset_text(o->utc_offset_min) },
 		{ "registry-mirror", joined(in, "registry-mirror") },
 		{ "insecure-registry", joined(in, "insecure-registry") },

@@ -107,6 +107,7 @@ static const struct rest_field rule_fields[] = {
 	{ "time-limit", "timeLimitSeconds", REST_NUMBER },
 	{ "emulation", "emulation", REST_YESNO },
 	{ "enabled", "enabled", REST_YESNO },
+	{ "rebuild-on-base-update", "rebuildOnBaseUpdate", REST_YESNO },
 	F_END,
 };
 static const struct rest_field preview_fields[] = {
@@ -245,9 +246,11 @@ static const struct rest_field audit_fields[] = {
 	"id ID,event EVENT,outcome OUTCOME,builds BUILDS,receivedAt RECEIVED,detail DETAIL"
 #define REPO_COLUMNS "fullName NAME,type TYPE,immutable IMMUTABLE,canBuild BUILD,summary SUMMARY"
 #define RULE_COLUMNS \
-	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED"
+	"id ID,refType TYPE,pattern PATTERN,templates TAGS,platforms PLATFORMS,enabled ENABLED,rebuildOnBaseUpdate ON-BASE"
 #define SCHEDULE_COLUMNS \
 	"id ID,ref REF,cron CRON,timeZone ZONE,enabled ENABLED,lastRun LAST,nextRuns NEXT"
+#define BASE_COLUMNS \
+	"name NAME,ruleId RULE,rebuilds REBUILDS,moved MOVED,digest DIGEST,newestDigest NEWEST,checkedAt CHECKED,error ERROR"
 #define PREVIEW_COLUMNS                                                      \
 	"ref REF,ruleId RULE,enabled ENABLED,matches MATCHES,groups GROUPS," \
 	"tags TAGS,conflicts CONFLICTS,problem PROBLEM"
@@ -337,6 +340,8 @@ const struct rest_call rest_calls[] = {
 	DELETE("schedule delete", SCHEDULE, .say = "deleted the schedule {1} of {0}"),
 	POST("schedule preview", "/api/v1/schedules:preview", .args = { "cron" },
 	     .fields = schedule_preview_fields),
+	GET("base list", REPO "/bases", .columns = BASE_COLUMNS),
+	POST("base check", REPO "/bases:check", .columns = BASE_COLUMNS),
 	GET("endpoint list", REPO "/endpoints", .columns = ENDPOINT_COLUMNS),
 	POST("endpoint create", REPO "/endpoints", .args = { NULL, "url" },
 	     .fields = endpoint_create_fields),

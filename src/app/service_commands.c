@@ -157,6 +157,9 @@ static const struct option rule_options[] = {
 	  OPTION_NUMBER, 60, 86400 },
 	{ "emulation", 0, "yes|no", "may be built by emulation (default: yes)", "yes|no", false },
 	{ "enabled", 0, "yes|no", "pushes start it (default: yes)", "yes|no", false },
+	{ "rebuild-on-base-update", 0, "yes|no",
+	  "build it again when the name of a base image leads to another one (default: no)",
+	  "yes|no", false },
 	O_COMMON
 };
 static const struct option preview_options[] = {
@@ -217,7 +220,7 @@ static const struct option builds_list_options[] = {
 	{ "ref", 0, "REF", "of this ref", NULL, false },
 	{ "delivery", 0, "ID", "of what this webhook delivery told", NULL, false },
 	{ "status", 0, "S", "with this status", "PENDING|BUILDING|SUCCESS|FAILED|CANCELED", false },
-	{ "trigger", 0, "T", "started so", "PUSH|MANUAL|API|RERUN|SCHEDULE", false },
+	{ "trigger", 0, "T", "started so", "PUSH|MANUAL|API|RERUN|SCHEDULE|BASE_IMAGE", false },
 	O_PAGE,
 	O_COMMON
 };
@@ -392,6 +395,13 @@ const struct command service_commands[] = {
 	REST("schedule delete", "NS/NAME SCHEDULE", 2, "Delete a schedule", plain_options),
 	REST("schedule preview", "EXPR", 1, "Show the next five times of an expression",
 	     schedule_preview_options),
+	{ "base list", "NS/NAME",
+	  "List the base images of a repository, and where their names lead now",
+	  "Those of the newest build of each rule that succeeded. Names with a digest are left out: they cannot move.",
+	  plain_options, 1, 1, false, rest_command },
+	{ "base check", "NS/NAME", "Ask the registries of the base images now",
+	  "Starts a build of each rule with --rebuild-on-base-update yes for which a name leads to another image than in its newest build.",
+	  plain_options, 1, 1, false, rest_command },
 	REST("endpoint list", "NS/NAME", 1, "List whom the events of a repository are told",
 	     plain_options),
 	{ "endpoint create", "NS/NAME URL", "Have builds and tags of a repository told to a URL",

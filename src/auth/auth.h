@@ -218,6 +218,8 @@ struct err *auth_registry_token_read(struct auth *a, struct arena *m, struct str
 
 /* Who a build is to the registry; no user may be called so. */
 #define AUTH_BUILD_USER "build"
+/* That user, building for a namespace: reads what is public and what is of the namespace. */
+struct auth_principal auth_build_principal(struct str namespace_);
 /* The password of that user: for `life_s` it reads the image repositories of one namespace,
  * for the base images of a build. auth_check() takes it as Basic. The caller frees `*out`. */
 struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t life_s, char **out);

@@ -205,12 +205,18 @@ struct err *auth_registry_token_read(struct auth *a, struct arena *m, struct str
 
 /* ---- builds ---- */
 
-struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t life_s, char **out)
+struct auth_principal auth_build_principal(struct str namespace_)
 {
 	struct auth_principal who = { .kind = AUTH_SYSTEM,
 				      .name = AUTH_BUILD_USER,
 				      .most = AUTH_VIEW };
 	auth_copy(who.only_namespace, sizeof(who.only_namespace), namespace_);
+	return who;
+}
+
+struct err *auth_build_password(struct auth *a, struct str namespace_, uint32_t life_s, char **out)
+{
+	struct auth_principal who = auth_build_principal(namespace_);
 	return auth_registry_token(a, &who, NULL, 0, life_s, out);
 }
 

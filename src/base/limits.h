@@ -112,6 +112,8 @@
 #define LIMIT_CRON_BYTES      256
 #define LIMIT_ZONE_NAME_BYTES 64
 #define LIMIT_ZONE_BYTES      ((size_t)64 << 10) /* a file of a time zone; none has 4 KiB */
+/* base images */
+#define LIMIT_BASES_ASKED 500 /* names that are asked for together */
 /* retention */
 #define LIMIT_RETENTION_RULES  10
 #define LIMIT_RETENTION_NEVER  50 /* patterns of tags that are never touched */

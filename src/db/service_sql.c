@@ -166,7 +166,7 @@ const char db_build_sql[] =
 	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
 	"  rule_id TEXT,"               /* NULL once the rule is gone */
 	"  source_id TEXT,"             /* NULL once the source is gone */
-	"  trigger_kind TEXT NOT NULL," /* PUSH, MANUAL, API, RERUN, SCHEDULE */
+	"  trigger_kind TEXT NOT NULL," /* PUSH, MANUAL, API, RERUN, SCHEDULE, BASE_IMAGE */
 	"  actor TEXT NOT NULL,"
 	"  ref TEXT NOT NULL," /* refs/heads/main */
 	"  commit_id TEXT NOT NULL,"
@@ -388,3 +388,31 @@ const char db_endpoint_sql[] =
 	"  tag TEXT NOT NULL,"
 	"  digest TEXT NOT NULL," /* that it points at, or did */
 	"  time_ns BIGINT NOT NULL);";
+
+/* where the names of base images lead, and the builds that were started because that moved */
+const char db_base_sql[] =
+	"ALTER TABLE build_rule ADD COLUMN rebuild_on_base BIGINT NOT NULL DEFAULT 0;"
+	"CREATE TABLE base_image ("
+	"  scope TEXT NOT NULL," /* whose builds see it so: a namespace; '': all */
+	"  name TEXT NOT NULL,"  /* as in FROM */
+	"  digest TEXT,"         /* the newest that was seen; NULL: none yet */
+	"  checked_ns BIGINT NOT NULL,"
+	"  next_ns BIGINT NOT NULL,"
+	"  n_failures BIGINT NOT NULL," /* in a row */
+	"  error_code TEXT,"            /* of the last look; NULL: it went well */
+	"  error_text TEXT,"
+	"  error_remedy TEXT,"
+	"  PRIMARY KEY (scope, name));"
+	"CREATE INDEX base_image_name ON base_image (name);"
+
+	"CREATE TABLE base_rebuild ("
+	"  rule_id TEXT NOT NULL REFERENCES build_rule (id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  digest TEXT NOT NULL," /* it is built once for this one */
+	"  build_id TEXT,"        /* may be gone; NULL: none could be started */
+	"  error_code TEXT,"      /* why not */
+	"  error_text TEXT,"
+	"  error_remedy TEXT,"
+	"  started_ns BIGINT NOT NULL,"
+	"  PRIMARY KEY (rule_id, name));"
+	"CREATE INDEX build_rule_on_base ON build_rule (id) WHERE rebuild_on_base = 1;";

@@ -181,7 +181,7 @@ TEST(a_rule_flips_when_a_build_ends_another_way_than_the_one_before)
 	add_past_repository(&w, "crr-1", "app", "PRIVATE");
 	sql(&w,
 	    "INSERT INTO build_rule VALUES ('crbr-1', 'crr-1', 'GIT_BRANCH', 'main', 0, '', 'D',"
-	    " '[]', '[]', '[]', 'all', '[]', 'cancel', 0, 60, 1, 1, 1, 1)",
+	    " '[]', '[]', '[]', 'all', '[]', 'cancel', 0, 60, 1, 1, 1, 1, 0)",
 	    DB_NO_PARAMS);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		own_mem char *id = mem_printf("b-%zu", i);

@@ -78,9 +78,10 @@ static void refuse_jobs(struct pipeline_record *n, int64_t now)
 static void say_new(struct pipeline_record *n, struct pipeline_after *after)
 {
 	const struct pipeline_build *b = &n->b;
+	const char *between = strcmp(b->trigger, PIPELINE_BASE_TRIGGER) == 0 ? ": " : " of ";
 	pipeline_after_say(after, b->id, -1, "build of %s at %.12s for %s, started by %s%s%s",
 			   b->ref, b->commit, b->repository, b->trigger,
-			   b->actor && b->actor[0] ? " of " : "", b->actor ? b->actor : "");
+			   b->actor && b->actor[0] ? between : "", b->actor ? b->actor : "");
 	if (b->rerun_of)
 		pipeline_after_say(after, b->id, -1, "again for build %s", b->rerun_of);
 	if (b->waits_for)

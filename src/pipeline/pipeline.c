@@ -32,7 +32,7 @@ static const struct {
 	{ "pipeline-queue", pipeline_dispatcher }, { "pipeline-watch", pipeline_watcher },
 	{ "pipeline-end", pipeline_finisher },     { "pipeline-poll", pipeline_poller },
 	{ "pipeline-time", pipeline_scheduler },   { "pipeline-sweep", pipeline_sweeper },
-	{ "pipeline-tell", pipeline_teller },
+	{ "pipeline-tell", pipeline_teller },      { "pipeline-base", pipeline_base_watcher },
 };
 static_assert(ARRAY_LEN(threads) == PIPELINE_THREADS, "each has its place");
 
@@ -47,7 +47,7 @@ static struct err *start_threads(struct pipeline *p)
 static void each_cond(struct pipeline *p, void (*f)(struct cond *c))
 {
 	struct cond *const conds[] = { &p->work,     &p->watch, &p->finish, &p->poll, &p->looked,
-				       &p->schedule, &p->sweep, &p->tell,   &p->told };
+				       &p->schedule, &p->sweep, &p->tell,   &p->told, &p->bases };
 	for (size_t i = 0; i < ARRAY_LEN(conds); i++)
 		f(conds[i]);
 }
@@ -57,6 +57,7 @@ static struct pipeline *pipeline_new(const struct pipeline_options *o)
 	struct pipeline *p = mem_new(struct pipeline);
 	p->o = *o;
 	p->lease_ms = (uint64_t)(o->lease_s ? o->lease_s : LIMIT_LEASE_S) * 1000;
+	p->base_interval_s = o->base_interval_s;
 	p->grace_ms = (uint64_t)(o->grace_s ? o->grace_s : GRACE_S) * 1000;
 	mutex_init(&p->lock);
 	each_cond(p, cond_init);
@@ -77,6 +78,7 @@ struct err *pipeline_open(const struct pipeline_options *o, struct pipeline **ou
 {
 	own(pipeline) p = pipeline_new(o);
 	TRY(pool_open("pipeline-look", PIPELINE_LOOKERS, &p->lookers));
+	TRY(pool_open("pipeline-ask", PIPELINE_ASKERS, &p->askers));
 	TRY(pipeline_tell_open(p));
 	TRY(pipeline_workers_load(p));
 	TRY(pipeline_leases_load(p));
@@ -92,6 +94,7 @@ void pipeline_stop(struct pipeline *p)
 	p->stopping = true;
 	cond_signal(&p->work);
 	cond_broadcast(&p->told);
+	cond_broadcast(&p->bases);
 }
 
 static void close_threads(struct pipeline *p)
@@ -104,6 +107,7 @@ static void close_threads(struct pipeline *p)
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(p->threads[i], NULL);
 	pool_free(p->lookers);
+	pool_free(p->askers);
 	pipeline_tell_close(p);
 }
 

@@ -22,6 +22,17 @@
 
 struct pipeline;
 
+/* Registries, as they are asked where the name of a base image leads now. From any thread. */
+struct pipeline_registries {
+	/* Is it in kiln's own registry? What that shows depends on whose build it is. */
+	bool (*is_own)(void *arg, const char *name);
+	/* `namespace_`: whose build asks; "" for an image that is not our own. Returns in half a
+	 * minute at most. */
+	struct err *(*head)(void *arg, const char *namespace_, const char *name,
+			    struct oci_digest *out);
+	void *arg;
+};
+
 struct pipeline_options {
 	struct db *db; /* all borrowed */
 	struct auth *auth;
@@ -36,6 +47,9 @@ struct pipeline_options {
 	const char *external_url;   /* without a slash at its end; NULL: endpoints get no links */
 	bool endpoint_private;      /* endpoints may be on private networks and on this machine */
 	uint64_t endpoint_retry_ms; /* before the second try of a notification; 0: 10 s */
+	/* of base images; NULL: their registries are not asked */
+	const struct pipeline_registries *registries;
+	uint32_t base_interval_s; /* between two looks at a base image; 0: only when asked to */
 };
 /* Takes up what a former process left: leases of its embedded worker are given back, those of
  * others get a fresh time. Starts the threads that poll sources and watch leases. */

@@ -22,6 +22,8 @@
 #define PIPELINE_LOOK_ARENA_BYTES  ((size_t)512 << 20) /* 100,000 refs, old and new, and rules */
 #define PIPELINE_LOOKERS           3
 #define PIPELINE_PUBLISH_TRIES     10
+#define PIPELINE_ASKERS            4
+#define PIPELINE_BASE_TRIGGER      "BASE_IMAGE"
 #define PIPELINE_BUILD_ARENA_BYTES ((size_t)64 << 20) /* records with their arguments */
 
 /* ---- states (record.c) ---- */
@@ -252,20 +254,28 @@ struct pipeline_looking { /* a source that is looked at, or will be */
 	struct pipeline_looking *next;
 };
 
-#define PIPELINE_THREADS 7
+struct pipeline_checking { /* a repository whose base images are asked for */
+	struct pipeline *p;
+	char id[64];
+	struct pipeline_checking *next;
+};
+
+#define PIPELINE_THREADS 8
 struct pipeline {
 	struct pipeline_options o;
 	uint64_t lease_ms, grace_ms;       /* fixed after pipeline_open(), but by tests */
+	int64_t base_interval_s;           /* likewise */
 	int64_t wall_shift_ns;             /* tests turn the clock; atomic */
 	struct pool *lookers;              /* owned */
 	struct pool *tellers;              /* owned */
+	struct pool *askers;               /* owned; of base images */
 	struct http_client *teller_client; /* owned */
 	bool have_news;                    /* a notification was made; atomic */
 	pthread_t threads[PIPELINE_THREADS];
 	unsigned n_threads; /* of these that run */
 
 	struct mutex lock; /* guards all below */
-	struct cond work, watch, finish, poll, looked, schedule, sweep, tell, told;
+	struct cond work, watch, finish, poll, looked, schedule, sweep, tell, told, bases;
 	bool stopping, closing;
 	bool have_work;         /* something may be leased that could not before */
 	bool schedules_changed; /* the scheduler looks again */
@@ -275,6 +285,7 @@ struct pipeline {
 	struct pipeline_waiting *waiting; /* in the order they came */
 	struct pipeline_finishing *finishing;
 	struct pipeline_looking *looking;
+	struct pipeline_checking *checking;
 	bool tell_now;                 /* something may be due */
 	struct pipeline_place *places; /* endpoints that are spoken to */
 	uint64_t n_told;               /* requests to them that are over */
@@ -360,5 +371,6 @@ void *pipeline_finisher(void *arg);
 void *pipeline_poller(void *arg);
 void *pipeline_scheduler(void *arg);
 void *pipeline_teller(void *arg);
+void *pipeline_base_watcher(void *arg);
 
 #endif

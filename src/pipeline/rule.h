@@ -50,6 +50,7 @@ struct pipeline_rule {
 	int priority;          /* -100 to 100; higher first */
 	uint32_t time_limit_s; /* 60 to 86400; 3600 unless told */
 	bool emulation, enabled;
+	bool rebuild_on_base; /* a base image that moves starts it: pipeline/base.h */
 	int64_t created_ns, updated_ns;
 };
 

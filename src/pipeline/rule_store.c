@@ -12,7 +12,7 @@
 #define COLUMNS                                                                                 \
 	"id, repository_id, ref_type, pattern, is_expression, dockerfile_dir, dockerfile_name," \
 	" tags, platforms, build_args, policy, required, newer_push, priority, time_limit_s,"   \
-	" emulation, enabled, created_ns, updated_ns"
+	" emulation, enabled, created_ns, updated_ns, rebuild_on_base"
 
 /* ---- writing ---- */
 
@@ -56,7 +56,8 @@ static struct err *write_rule(struct db_tx *tx, const char *sql, struct arena *a
 			  db_cstr(required),
 			  db_cstr(r->newer_push == PIPELINE_NEWER_WAITS ? "wait" : "cancel"),
 			  db_int(r->priority), db_int(r->time_limit_s), db_int(r->emulation),
-			  db_int(r->enabled), db_int(r->created_ns), db_int(r->updated_ns)));
+			  db_int(r->enabled), db_int(r->created_ns), db_int(r->updated_ns),
+			  db_int(r->rebuild_on_base)));
 }
 
 static bool see_count(void *arg, struct db_row *row)
@@ -80,7 +81,7 @@ struct err *pipeline_rule_create(struct db *db, struct arena *a, struct pipeline
 	TRY(write_rule(tx,
 		       "INSERT INTO build_rule (" COLUMNS
 		       ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-		       " $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+		       " $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
 		       a, r));
 	return db_tx_commit(tx);
 }
@@ -98,7 +99,7 @@ struct err *pipeline_rule_update(struct db *db, const struct pipeline_rule *r)
 		" dockerfile_dir = $6, dockerfile_name = $7, tags = $8, platforms = $9,"
 		" build_args = $10, policy = $11, required = $12, newer_push = $13,"
 		" priority = $14, time_limit_s = $15, emulation = $16, enabled = $17,"
-		" updated_ns = $19 WHERE id = $1 AND repository_id = $2 AND created_ns = $18",
+		" updated_ns = $19, rebuild_on_base = $20 WHERE id = $1 AND repository_id = $2 AND created_ns = $18",
 		a, &now));
 	return db_tx_commit(tx);
 }
@@ -195,7 +196,8 @@ static bool see_rule(void *arg, struct db_row *row)
 				     .emulation = db_row_int(row, 15) != 0,
 				     .enabled = db_row_int(row, 16) != 0,
 				     .created_ns = db_row_int(row, 17),
-				     .updated_ns = db_row_int(row, 18) };
+				     .updated_ns = db_row_int(row, 18),
+				     .rebuild_on_base = db_row_int(row, 19) != 0 };
 	k->failed = read_lists(k->a, row, r);
 	if (!k->failed && !pipeline_policy_parse(db_row_text(row, 10), &r->policy))
 		k->failed = err_new(ERR_CORRUPT, "policy");

@@ -16,6 +16,7 @@ struct world {
 	struct source_git *git;
 	struct pipeline *p;
 	struct arena *a;
+	const struct pipeline_registries *registries; /* from the next world_start() on */
 };
 /* With the namespace "demo". */
 struct world new_world(void);

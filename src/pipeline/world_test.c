@@ -27,7 +27,8 @@ void world_start(struct world *w)
 				      .blobs = w->blobs,
 				      .git = w->git,
 				      .logs = w->logs,
-				      .utc_offset_min = 480 };
+				      .utc_offset_min = 480,
+				      .registries = w->registries };
 	EXPECT_OK(pipeline_open(&o, &w->p));
 }
 

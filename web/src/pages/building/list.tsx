@@ -32,7 +32,7 @@ export function StateField() {
   );
 }
 
-const TRIGGERS = ["PUSH", "MANUAL", "API", "RERUN", "SCHEDULE"] as const;
+const TRIGGERS = ["PUSH", "MANUAL", "API", "RERUN", "SCHEDULE", "BASE_IMAGE"] as const;
 
 export function TriggerField() {
   const t = useText();
