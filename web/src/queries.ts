@@ -6,6 +6,7 @@ import {
   firstOf,
   type ApiError,
   api,
+  type Base,
   type Binding,
   type Build,
   type BuildPage,
@@ -171,6 +172,15 @@ export function useSchedules(name: string) {
     queryKey: ["repositories", name, "schedules"],
     queryFn: ({ signal }) => allOf<Schedule>(path`repositories/${name}/schedules`, signal),
     refetchInterval: CALM_MS,
+  });
+}
+
+/** Where the names of base images lead now. */
+export function useBases(name: string) {
+  return useQuery({
+    queryKey: ["repositories", name, "bases"],
+    queryFn: ({ signal }) => allOf<Base>(path`repositories/${name}/bases`, signal),
+    refetchInterval: ({ state }) => (state.data?.some(({ checking }) => checking) ? LIVE_MS : CALM_MS),
   });
 }
 

@@ -1,11 +1,13 @@
 // What the build was made from: commit, settings of that time, arguments, the images that its bases were, where it ran.
+import { RiseOutlined } from "@ant-design/icons";
 import type { Build, BuildStep } from "../../api";
-import { useBinding } from "../../queries";
+import { useBases, useBinding } from "../../queries";
 import { Platforms } from "../../ui/domain";
 import { Facts, Section } from "../../ui/page";
+import { Pill } from "../../ui/pill";
 import { Commit, CopyButton, Digest, Time } from "../../ui/values";
 import { KeyTable } from "./KeyTable";
-import { basesOf, fileOf } from "./model";
+import { basesOf, fileOf, isOld } from "./model";
 import { useBuildText } from "./text";
 
 interface InputsProps {
@@ -23,7 +25,7 @@ export function Inputs({ build, steps, canBuild }: InputsProps) {
         <Code build={build} canBuild={canBuild} />
       </Section>
       <Section title={t("build.bases")}>
-        <Bases steps={steps} />
+        <Bases build={build} steps={steps} />
       </Section>
       <Section title={t("build.args")}>
         <Args build={build} />
@@ -56,9 +58,10 @@ function Code({ build, canBuild }: { build: Build; canBuild: boolean }) {
   );
 }
 
-function Bases({ steps }: { steps: BuildStep[] }) {
+function Bases({ build, steps }: { build: Build; steps: BuildStep[] }) {
   const t = useBuildText();
   const bases = basesOf(steps);
+  const known = useBases(build.repository).data ?? [];
   if (!bases.length) return <p className="hint">{t("build.noBases")}</p>;
   return (
     <>
@@ -69,7 +72,14 @@ function Bases({ steps }: { steps: BuildStep[] }) {
             <td>
               <code>{name}</code>
             </td>
-            <td>{digest ? <Digest digest={digest} /> : "–"}</td>
+            <td>
+              {digest ? <Digest digest={digest} /> : "–"}
+              {isOld(known, name, digest) ? (
+                <Pill tone="wait" icon={<RiseOutlined />}>
+                  {t("build.newerBase")}
+                </Pill>
+              ) : null}
+            </td>
             <td>
               <Platforms platforms={platforms} />
             </td>

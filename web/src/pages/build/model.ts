@@ -1,5 +1,5 @@
 // What a build record and its steps say, worked out: sentences, sums, groups of steps, the critical path.
-import type { Build, BuildHistoryItem, BuildJob, BuildStep } from "../../api";
+import type { Base as Known, Build, BuildHistoryItem, BuildJob, BuildStep } from "../../api";
 
 export const isOver = (b: Build) =>
   b.status !== "PENDING" && b.status !== "BUILDING" && b.jobs.every((j) => !["queued", "running", "pushing"].includes(j.state));
@@ -180,6 +180,10 @@ export function basesOf(steps: BuildStep[]): Base[] {
   }
   return [...bases.values()];
 }
+
+/** Whether the name leads to another image by now, as far as anybody asked. */
+export const isOld = (known: Known[], name: string, digest: string | null) =>
+  digest !== null && known.some((base) => base.name === name && base.newestDigest !== null && base.newestDigest !== digest);
 
 /** 0 to 1; null of none. */
 export const cachedShare = (b: BuildHistoryItem) => (b.steps ? b.cachedSteps / b.steps : null);

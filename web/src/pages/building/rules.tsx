@@ -91,6 +91,7 @@ function useColumns(repository: Repository): Column<Rule>[] {
       render: (rule) => (
         <>
           <code>{rule.pattern}</code> {rule.match === "expression" ? <span className="chip">{t("building.expression")}</span> : null}
+          {rule.rebuildOnBaseUpdate ? <p className="quiet">{t("building.onBase")}</p> : null}
         </>
       ),
     },

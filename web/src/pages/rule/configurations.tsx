@@ -140,6 +140,9 @@ export function Configurations({ draft, change }: StepProps) {
           <InputNumber min={1} max={1440} className="full" />
         </Form.Item>
       </div>
+      <Form.Item name="rebuildOnBaseUpdate" valuePropName="checked" extra={t("rule.onBaseText")}>
+        <Checkbox>{t("rule.onBase")}</Checkbox>
+      </Form.Item>
     </>
   );
 }

@@ -19,6 +19,7 @@ export interface RuleDraft {
   policy: Rule["policy"];
   newerPush: Rule["newerPush"];
   timeLimitMinutes: number;
+  rebuildOnBaseUpdate: boolean;
 }
 
 export const MAX_TAGS = 3;
@@ -40,6 +41,7 @@ export const NEW_RULE: RuleDraft = {
   policy: "all",
   newerPush: "cancel",
   timeLimitMinutes: 60,
+  rebuildOnBaseUpdate: false,
 };
 
 export function draftOf(rule: Rule): RuleDraft {
@@ -55,6 +57,7 @@ export function draftOf(rule: Rule): RuleDraft {
     policy: rule.policy,
     newerPush: rule.newerPush,
     timeLimitMinutes: Math.round(rule.timeLimitSeconds / 60),
+    rebuildOnBaseUpdate: rule.rebuildOnBaseUpdate,
   };
 }
 

@@ -15,6 +15,7 @@ import { Time } from "../../ui/values";
 import { repositoryUrl, sourceUrl } from "../../urls";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
+import { Bases } from "./bases";
 import { Outgoing } from "./outgoing";
 import { Schedules } from "./schedules";
 import { useText } from "./text";
@@ -180,6 +181,7 @@ function Content({ repository }: { repository: Repository }) {
         <>
           <From repository={repository} binding={data} />
           <Schedules repository={repository} />
+          <Bases repository={repository} />
           <OfSource repository={repository} id={data.sourceId} />
         </>
       )}
