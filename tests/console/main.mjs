@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { access } from "./access.mjs";
 import { audit } from "./audit.mjs";
+import { bases } from "./bases.mjs";
 import { Browser } from "./browser.mjs";
 import { build } from "./build.mjs";
 import { check, summary } from "./check.mjs";
@@ -25,8 +26,8 @@ import { sources } from "./sources.mjs";
 
 // A part stands on what those before it made.
 const PARTS = {
-  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, outgoing, schedules, audit, access, reference, short,
-  setup, limit,
+  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, outgoing, schedules, bases, audit, access, reference,
+  short, setup, limit,
 };
 
 export async function main(kiln) {
