@@ -223,6 +223,13 @@ def schedules(cli, rule):
     told(cli, cli("schedule", "delete", cli.full, id), "schedule delete", f"deleted the schedule {id} of {cli.full}", cli.full, id)
 
 
+def bases(cli, rule):
+    """None is known before a build; test_bases.py has more."""
+    changed = cli("rule", "update", cli.full, rule, "--rebuild-on-base-update", "yes")
+    assert member(cli, changed, "rebuildOnBaseUpdate") in (True, "yes")
+    assert rows(cli, cli("base", "list", cli.full)) == rows(cli, cli("base", "check", cli.full)) == []
+
+
 def builds(cli, server, tmp_path, rule):
     """All in one repository: one that succeeds, one that waits for a worker and is canceled, one that fails."""
     tree = Tree(tmp_path / f"tree{cli.name}", server.git_url(cli.full), {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
@@ -371,6 +378,7 @@ def test_every_command(walk, server, tmp_path):
     sources(cli, server, tmp_path)
     rule = rules(cli, server)
     schedules(cli, rule)
+    bases(cli, rule)
     builds(cli, server, tmp_path, rule)
     tags(cli)
     retention(cli)
@@ -510,6 +518,8 @@ WRONG = [
     (["schedule", "update", "a/b", "s"], "changes nothing"),
     (["schedule", "update", "a/b", "s", "--enabled", "maybe"], "yes|no"),
     (["builds", "list", "--trigger", "CLOCK"], "PUSH|"),
+    (["rule", "update", "a/b", "r", "--rebuild-on-base-update", "maybe"], "yes|no"),
+    (["base", "check"], "NS/NAME"),
     (["rule", "update", "a/b", "r", "--priority", "high"], "-100 to 100"),
     (["rule", "update", "a/b", "r", "--priority", "101"], "-100 to 100"),
     (["rule", "update", "a/b", "r", "--priority", "-"], "-100 to 100"),
