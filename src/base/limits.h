@@ -75,6 +75,7 @@
 #define LIMIT_ENDPOINT_URL_BYTES          2048
 #define LIMIT_NOTIFICATIONS               1000 /* remembered per endpoint */
 #define LIMIT_NOTIFICATION_ATTEMPTS       20   /* remembered per notification */
+#define LIMIT_STATUS_CONTEXT_BYTES        100  /* of the name of a commit's status */
 #define LIMIT_NOTIFICATION_RESPONSE_BYTES 4096 /* of an answer that are remembered */
 /* worker */
 #define LIMIT_WORKER_CONTEXT_BYTES ((uint64_t)16 << 30) /* a build context, unpacked */

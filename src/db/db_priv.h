@@ -42,6 +42,7 @@ extern const char db_schedule_sql[];
 extern const char db_retention_sql[];
 extern const char db_endpoint_sql[];
 extern const char db_base_sql[];
+extern const char db_status_sql[];
 
 extern const struct db_migration db_migrations[];
 extern const size_t db_n_migrations;

@@ -109,6 +109,7 @@ const struct db_migration db_migrations[] = {
 	{ "0016 retention", db_retention_sql },
 	{ "0017 endpoints and notifications", db_endpoint_sql },
 	{ "0018 watched base images", db_base_sql },
+	{ "0019 commit status", db_status_sql },
 };
 const size_t db_n_migrations = ARRAY_LEN(db_migrations);
 

@@ -416,3 +416,33 @@ const char db_base_sql[] =
 	"  started_ns BIGINT NOT NULL,"
 	"  PRIMARY KEY (rule_id, name));"
 	"CREATE INDEX build_rule_on_base ON build_rule (id) WHERE rebuild_on_base = 1;";
+
+/* Whether the provider of a repository's code source is told the states of its commits, and what
+ * came of the last report. Then the commits that are to be reported: what is told of one is looked
+ * up when it is sent. */
+const char db_status_sql[] =
+	"CREATE TABLE commit_status ("
+	"  repository_id TEXT PRIMARY KEY REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  enabled BIGINT NOT NULL,"
+	"  context TEXT NOT NULL," /* with {repository} */
+	"  updated_ns BIGINT NOT NULL,"
+	/* the last report; NULL: there was none */
+	"  last_ns BIGINT,"
+	"  last_commit TEXT,"
+	"  last_build TEXT,"
+	"  last_state TEXT,"  /* queued, running, success, failed, canceled */
+	"  last_http BIGINT," /* NULL: no answer */
+	"  last_error_code TEXT,"
+	"  last_error TEXT," /* NULL: it went well */
+	"  last_remedy TEXT);"
+
+	"CREATE TABLE commit_report ("
+	"  repository_id TEXT NOT NULL REFERENCES image_repository (id) ON DELETE CASCADE,"
+	"  commit_id TEXT NOT NULL,"
+	"  source_id TEXT NOT NULL REFERENCES code_source (id) ON DELETE CASCADE,"
+	"  version BIGINT NOT NULL," /* grows when a build of the commit changes */
+	"  n_tries BIGINT NOT NULL," /* since then */
+	"  next_ns BIGINT NOT NULL,"
+	"  PRIMARY KEY (repository_id, commit_id));"
+	"CREATE INDEX commit_report_next ON commit_report (next_ns);"
+	"CREATE INDEX build_record_commit ON build_record (repository_id, commit_id, seq);";

@@ -123,6 +123,7 @@ struct err *pipeline_record_insert(struct pipeline *p, struct db_tx *tx, struct 
 		TRY(insert_job(tx, b->id, j));
 	}
 	TRY(pipeline_news_of_build(p, tx, n)); /* one that was refused has ended */
+	TRY(pipeline_report_of_build(p, tx, n));
 	say_new(n, after);
 	return NULL;
 }

@@ -359,6 +359,10 @@ void pipeline_finish_add(struct pipeline *p, const char *record_id);
 /* news.c: what is told of a record that moved, in the transaction that moves it */
 struct err *pipeline_news_of_build(struct pipeline *p, struct db_tx *tx,
 				   const struct pipeline_record *r);
+/* report.c: the commit of a record that was made or moved is to be reported, where the repository
+ * has that switched on; in the same transaction */
+struct err *pipeline_report_of_build(struct pipeline *p, struct db_tx *tx,
+				     const struct pipeline_record *r);
 /* tell.c */
 struct err *pipeline_tell_open(struct pipeline *p);
 void pipeline_tell_close(struct pipeline *p); /* once `closing` is set */

@@ -245,5 +245,6 @@ struct err *pipeline_record_move(struct pipeline *p, struct db_tx *tx, struct pi
 	if (!moved)
 		return not_as_read(b->id);
 	b->status = to;
-	return pipeline_news_of_build(p, tx, r);
+	TRY(pipeline_news_of_build(p, tx, r));
+	return pipeline_report_of_build(p, tx, r);
 }

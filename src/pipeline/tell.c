@@ -6,7 +6,7 @@
  *    half of the places at most, so that those who answer are never behind those who do not.
  * 3. A result is stored with what follows from it in one transaction. Without one (the server was
  *    killed, or is ending) the notification is still due. */
-#include "pipeline/tell_priv.h"
+#include "pipeline/report_priv.h"
 
 #include <stdlib.h>
 
@@ -25,7 +25,6 @@
 #define FIRST_WAIT_MS  10000
 #define PRUNE_EVERY_MS 3600000
 #define KEEP_NS        ((int64_t)30 * 86400 * 1000000000)
-#define FAR_NS         ((int64_t)4 * 3600 * 1000000000) /* no wait is as long */
 #define STATUS_GONE    410
 
 /* ---- one request ---- */
@@ -36,15 +35,6 @@ struct telling {
 	bool found;
 	int64_t rotated_ns;
 };
-struct answer {
-	int status;  /* 0: none */
-	char *error; /* owned; NULL: it went well */
-	struct buf response;
-	int64_t started_ns;
-	uint64_t took_ms;
-	bool canceled;
-};
-
 struct row_of {
 	struct arena *a;
 	struct telling *t;
@@ -72,13 +62,14 @@ static struct err *load(struct pipeline *p, struct arena *a, const char *endpoin
 {
 	struct row_of o = { .a = a, .t = out };
 	int64_t now = pipeline_now(p);
-	return db_query(p->o.db,
-			"SELECT n.id, e.id, e.url, n.content_type, e.secret, e.secret_before,"
-			" n.body, e.rotated_ns FROM notification n"
-			" JOIN endpoint e ON e.id = n.endpoint_id WHERE " DUE " AND e.id = $3"
-			" ORDER BY n.next_ns, n.seq LIMIT 1",
-			DB_PARAMS(db_int(now), db_int(now + FAR_NS), db_cstr(endpoint_id)),
-			see_telling, &o);
+	return db_query(
+		p->o.db,
+		"SELECT n.id, e.id, e.url, n.content_type, e.secret, e.secret_before,"
+		" n.body, e.rotated_ns FROM notification n"
+		" JOIN endpoint e ON e.id = n.endpoint_id WHERE " DUE " AND e.id = $3"
+		" ORDER BY n.next_ns, n.seq LIMIT 1",
+		DB_PARAMS(db_int(now), db_int(now + PIPELINE_TELL_FAR_NS), db_cstr(endpoint_id)),
+		see_telling, &o);
 }
 
 static struct err *add_signature(struct pipeline *p, struct arena *a, const struct telling *t,
@@ -111,53 +102,67 @@ static struct err *sign(struct pipeline *p, struct arena *a, const struct tellin
 
 static struct err *take_status(void *arg, const struct http_response *r)
 {
-	((struct answer *)arg)->status = r->status;
+	struct pipeline_answer *w = arg;
+	w->status = r->status;
+	w->limited = http_response_field(r, "retry-after").len ||
+		     str_eq(http_response_field(r, "x-ratelimit-remaining"), STR("0"));
 	return NULL;
 }
 
 /* What is behind the first bytes is not waited for: the status has said it. */
 static struct err *take_body(void *arg, const void *data, size_t len)
 {
-	struct answer *w = arg;
+	struct pipeline_answer *w = arg;
 	buf_add(&w->response, str_n(data, MIN(len, w->response.max - w->response.len)));
 	return w->response.len < w->response.max ? NULL : err_new(ERR_LIMIT, "enough");
 }
 
-static struct err *send_it(struct pipeline *p, const struct telling *t, const char *signature,
-			   struct answer *w)
+void pipeline_answer_done(struct pipeline_answer *w)
+{
+	buf_done(&w->response);
+	free(w->error);
+}
+
+struct err *pipeline_tell_send(struct pipeline *p, const char *url_text, struct http_request *q,
+			       struct pipeline_answer *w)
 {
 	done(http_url) url = { 0 };
 	struct http_response r = { 0 };
-	TRY(http_url_parse(str_of(t->url), &url));
-	own_mem char *type = mem_printf("Content-Type: %s", t->content_type);
-	own_mem char *id = mem_printf("webhook-id: %s", t->id);
-	own_mem char *at =
-		mem_printf("webhook-timestamp: %lld", (long long)(w->started_ns / 1000000000));
-	own_mem char *signed_ = mem_printf("webhook-signature: %s", signature ? signature : "");
-	const char *headers[] = { type, id, at, signature ? signed_ : NULL, NULL };
-	struct http_request q = { .method = "POST",
-				  .url = url.text,
-				  .headers = headers,
-				  .no_redirect = true,
-				  .refuse_link = true,
-				  .refuse_private = !p->o.endpoint_private,
-				  .timeout_ms = REQUEST_MS,
-				  .has_body = true,
-				  .body = t->body,
-				  .begin = take_status,
-				  .sink = take_body,
-				  .arg = w };
-	struct err *e = http_client_send(p->teller_client, &q, &r);
+	TRY(http_url_parse(str_of(url_text), &url));
+	q->method = "POST";
+	q->url = url.text;
+	q->no_redirect = true;
+	q->timeout_ms = REQUEST_MS;
+	q->has_body = true;
+	q->begin = take_status;
+	q->sink = take_body;
+	q->arg = w;
+	struct err *e = http_client_send(p->teller_client, q, &r);
 	if (!e && !w->status) { /* not 2xx */
-		w->status = r.status;
+		take_status(w, &r);
 		buf_add(&w->response, str_first(str_n(r.body, r.body_len), w->response.max));
 	}
 	http_response_done(&r);
 	return err_wrap(e, "%s", url.host);
 }
 
-/* As UTF-8: what comes from elsewhere is shown to people. */
-static char *as_text(struct str s)
+static struct err *send_it(struct pipeline *p, const struct telling *t, const char *signature,
+			   struct pipeline_answer *w)
+{
+	own_mem char *type = mem_printf("Content-Type: %s", t->content_type);
+	own_mem char *id = mem_printf("webhook-id: %s", t->id);
+	own_mem char *at =
+		mem_printf("webhook-timestamp: %lld", (long long)(w->started_ns / 1000000000));
+	own_mem char *signed_ = mem_printf("webhook-signature: %s", signature ? signature : "");
+	const char *headers[] = { type, id, at, signature ? signed_ : NULL, NULL };
+	struct http_request q = { .headers = headers,
+				  .refuse_link = true,
+				  .refuse_private = !p->o.endpoint_private,
+				  .body = t->body };
+	return pipeline_tell_send(p, t->url, &q, w);
+}
+
+char *pipeline_tell_text(struct str s)
 {
 	struct buf b;
 	buf_init(&b, 3 * s.len + 1);
@@ -175,7 +180,8 @@ static char *as_text(struct str s)
 	return buf_steal(&b);
 }
 
-static void ask(struct pipeline *p, struct arena *a, const struct telling *t, struct answer *w)
+static void ask(struct pipeline *p, struct arena *a, const struct telling *t,
+		struct pipeline_answer *w)
 {
 	const char *signature = NULL;
 	uint64_t began = time_mono_ms();
@@ -189,7 +195,7 @@ static void ask(struct pipeline *p, struct arena *a, const struct telling *t, st
 	bool good = w->status / 100 == 2;
 	own_mem char *text = e ? err_text(e) : NULL;
 	if (e && !good)
-		w->error = as_text(str_of(text));
+		w->error = pipeline_tell_text(str_of(text));
 	else if (!good && w->status / 100 == 3)
 		w->error = mem_printf("it answered %d: redirects are not followed", w->status);
 	else if (!good)
@@ -214,11 +220,11 @@ static bool see_state(void *arg, struct db_row *r)
 	return false;
 }
 
-static struct err *store_attempt(struct db_tx *tx, const struct telling *t, const struct answer *w,
-				 int64_t number)
+static struct err *store_attempt(struct db_tx *tx, const struct telling *t,
+				 const struct pipeline_answer *w, int64_t number)
 {
-	own_mem char *text =
-		as_text(str_first(buf_str(&w->response), str_whole_chars(buf_str(&w->response))));
+	own_mem char *text = pipeline_tell_text(
+		str_first(buf_str(&w->response), str_whole_chars(buf_str(&w->response))));
 	TRY(db_tx_exec(tx,
 		       "INSERT INTO notification_attempt (notification_id, number, started_ns,"
 		       " took_ms, status, error, response) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -231,20 +237,25 @@ static struct err *store_attempt(struct db_tx *tx, const struct telling *t, cons
 			  DB_PARAMS(db_cstr(t->id), db_int(number - LIMIT_NOTIFICATION_ATTEMPTS)));
 }
 
-/* 0: it is not sent any more. */
-static int64_t next_try(struct pipeline *p, const struct state *s, const struct answer *w)
+int64_t pipeline_tell_next_ns(struct pipeline *p, int64_t n_tries)
 {
 	uint32_t chance;
 	random_bytes(&chance, sizeof(chance));
-	if (!w->error || s->is_test || !s->enabled || w->status == STATUS_GONE)
-		return 0;
 	uint64_t first = p->o.endpoint_retry_ms ? p->o.endpoint_retry_ms : FIRST_WAIT_MS;
-	uint64_t ms = pipeline_tell_wait_ms(first, (unsigned)s->n_tries + 1, chance);
+	uint64_t ms = pipeline_tell_wait_ms(first, (unsigned)n_tries + 1, chance);
 	return ms ? pipeline_now(p) + (int64_t)ms * 1000000 : 0;
 }
 
+/* 0: it is not sent any more. */
+static int64_t next_try(struct pipeline *p, const struct state *s, const struct pipeline_answer *w)
+{
+	if (!w->error || s->is_test || !s->enabled || w->status == STATUS_GONE)
+		return 0;
+	return pipeline_tell_next_ns(p, s->n_tries);
+}
+
 static struct err *store_result(struct pipeline *p, struct db_tx *tx, const struct telling *t,
-				const struct answer *w, int64_t next_ns)
+				const struct pipeline_answer *w, int64_t next_ns)
 {
 	const char *result = !w->error ? "delivered" : next_ns ? "waiting" : "failed";
 	TRY(db_tx_exec(tx,
@@ -271,8 +282,8 @@ static struct err *switch_off(struct pipeline *p, struct db_tx *tx, const struct
 }
 
 /* Nothing where it was deleted meanwhile. */
-static struct err *store(struct pipeline *p, const struct telling *t, const struct answer *w,
-			 bool *off)
+static struct err *store(struct pipeline *p, const struct telling *t,
+			 const struct pipeline_answer *w, bool *off)
 {
 	struct state s = { 0 };
 	own(db_tx) tx = NULL;
@@ -304,7 +315,7 @@ static struct err *tell_next(struct pipeline *p, const char *endpoint_id)
 {
 	own(arena) a = arena_open(PIPELINE_TELL_ARENA_BYTES);
 	struct telling t = { .found = false };
-	struct answer w = { .status = 0 };
+	struct pipeline_answer w = { .status = 0 };
 	bool off = false;
 	TRY(load(p, a, endpoint_id, &t));
 	if (!t.found)
@@ -313,16 +324,16 @@ static struct err *tell_next(struct pipeline *p, const char *endpoint_id)
 	struct err *e = w.canceled ? NULL : store(p, &t, &w, &off);
 	if (!e && off)
 		tell_of_end(p, &t);
-	buf_done(&w.response);
-	free(w.error);
+	pipeline_answer_done(&w);
 	return e;
 }
 
 /* ---- places ---- */
 
-struct pipeline_place { /* an endpoint that is spoken to */
+struct pipeline_place { /* an endpoint, or a provider for a repository, that is spoken to */
 	struct pipeline *p;
-	char endpoint_id[40];
+	struct err *(*step)(struct pipeline *p, const char *id);
+	char id[40];
 	bool failing;
 	struct pipeline_place *next;
 };
@@ -345,18 +356,18 @@ static void leave(struct pipeline_place *k, bool look_again)
 static void run_place(void *arg)
 {
 	struct pipeline_place *k = arg;
-	struct err *e = tell_next(k->p, k->endpoint_id);
+	struct err *e = k->step(k->p, k->id);
 	bool well = !e;
 	if (e)
-		log_err(LOG_LEVEL_WARN, "what came of a notification is not stored", e);
+		log_err(LOG_LEVEL_WARN, "what came of a request is not stored", e);
 	leave(k, well);
 }
 
-static struct pipeline_place *take_locked(struct pipeline *p, const char *endpoint_id, bool failing)
+static struct pipeline_place *take_locked(struct pipeline *p, const char *id, bool failing)
 {
 	size_t n = 0, n_failing = 0;
 	for (struct pipeline_place *k = p->places; k; k = k->next) {
-		if (strcmp(k->endpoint_id, endpoint_id) == 0)
+		if (strcmp(k->id, id) == 0)
 			return NULL;
 		n++;
 		n_failing += k->failing;
@@ -366,10 +377,24 @@ static struct pipeline_place *take_locked(struct pipeline *p, const char *endpoi
 	struct pipeline_place *k = mem_new(struct pipeline_place);
 	k->p = p;
 	k->failing = failing;
-	pipeline_copy_id(k->endpoint_id, sizeof(k->endpoint_id), str_of(endpoint_id));
+	pipeline_copy_id(k->id, sizeof(k->id), str_of(id));
 	k->next = p->places;
 	p->places = k;
 	return k;
+}
+
+void pipeline_tell_start(struct pipeline *p, const char *id, bool failing,
+			 struct err *(*step)(struct pipeline *p, const char *id))
+{
+	struct pipeline_place *k;
+	{
+		hold(&p->lock);
+		k = take_locked(p, id, failing);
+		if (k)
+			k->step = step;
+	}
+	if (k)
+		pool_add(p->tellers, run_place, k);
 }
 
 struct due {
@@ -397,16 +422,9 @@ static struct err *start_due(struct pipeline *p)
 		     "SELECT e.id, e.n_failures > 0, MIN(n.next_ns) FROM notification n"
 		     " JOIN endpoint e ON e.id = n.endpoint_id WHERE " DUE
 		     " GROUP BY e.id, e.n_failures ORDER BY 2, 3",
-		     DB_PARAMS(db_int(now), db_int(now + FAR_NS)), see_due, d));
-	for (size_t i = 0; i < d->n; i++) {
-		struct pipeline_place *k;
-		{
-			hold(&p->lock);
-			k = take_locked(p, d->v[i].id, d->v[i].failing);
-		}
-		if (k)
-			pool_add(p->tellers, run_place, k);
-	}
+		     DB_PARAMS(db_int(now), db_int(now + PIPELINE_TELL_FAR_NS)), see_due, d));
+	for (size_t i = 0; i < d->n; i++)
+		pipeline_tell_start(p, d->v[i].id, d->v[i].failing, tell_next);
 	return NULL;
 }
 
@@ -437,13 +455,14 @@ static struct err *find_wait(struct pipeline *p, uint64_t *ms)
 		     DB_PARAMS(db_int(now)), pipeline_see_int, &next_ns));
 	if (next_ns)
 		*ms = MIN(*ms, (uint64_t)(next_ns - now) / 1000000 + 1);
-	return NULL;
+	return pipeline_report_wait(p, now, ms);
 }
 
 static struct err *look(struct pipeline *p, uint64_t *prune_ms, uint64_t *wait_ms)
 {
 	TRY(pipeline_news_of_tags(p));
 	TRY(start_due(p));
+	TRY(pipeline_report_start(p));
 	TRY(prune_old(p, prune_ms));
 	return find_wait(p, wait_ms);
 }

@@ -2,11 +2,14 @@
 #ifndef KILN_PIPELINE_TELL_PRIV_H
 #define KILN_PIPELINE_TELL_PRIV_H
 
+#include "http/client.h"
 #include "pipeline/endpoint.h"
 #include "pipeline/pipeline_priv.h"
 
 #define PIPELINE_TELL_ARENA_BYTES ((size_t)16 << 20)
-#define PIPELINE_SECOND_SECRET_S  86400 /* how long the secret before signs too */
+/* No wait is as long: what is due later was made by another clock. */
+#define PIPELINE_TELL_FAR_NS     ((int64_t)4 * 3600 * 1000000000)
+#define PIPELINE_SECOND_SECRET_S 86400 /* how long the secret before signs too */
 
 /* ---- notice.c: pure ---- */
 
@@ -34,6 +37,31 @@ struct err *pipeline_sign(struct str secret, const char *id, int64_t time_s, str
 /* How long to wait behind the try of this number, from 1; 0: it was the last. `first_ms` is for the
  * first one, `chance` any number: a fifth more at most. */
 uint64_t pipeline_tell_wait_ms(uint64_t first_ms, unsigned try, uint32_t chance);
+
+/* ---- tell.c ---- */
+
+struct pipeline_answer {
+	int status;   /* 0: none */
+	bool limited; /* it says that it was asked too often */
+	char *error;  /* owned; NULL: it went well */
+	struct buf response;
+	int64_t started_ns;
+	uint64_t took_ms;
+	bool canceled;
+};
+void pipeline_answer_done(struct pipeline_answer *w);
+/* Posts the body of `q`, which says too what addresses it refuses and has its headers. `response`
+ * of the answer has its bound. */
+struct err *pipeline_tell_send(struct pipeline *p, const char *url_text, struct http_request *q,
+			       struct pipeline_answer *w);
+/* When to try again behind so many tries before this one; 0: never. */
+int64_t pipeline_tell_next_ns(struct pipeline *p, int64_t n_tries);
+/* Has `step` run on a thread of its own, unless one of this id does or no place is free: then the
+ * thread that looks for what is due comes again. Ids are up to 39 bytes. */
+void pipeline_tell_start(struct pipeline *p, const char *id, bool failing,
+			 struct err *(*step)(struct pipeline *p, const char *id));
+/* As UTF-8 without NUL: what comes from elsewhere is shown to people. The caller frees it. */
+char *pipeline_tell_text(struct str s);
 
 /* ---- endpoint.c ---- */
 
