@@ -73,6 +73,7 @@ extern const struct api_route api_base_routes[];     /* bases.c: base images of 
 extern const struct api_route
 	api_binding_routes[]; /* bindings.c: what a repository is built from */
 extern const struct api_route api_endpoint_routes[]; /* endpoints.c: whom its events are told */
+extern const struct api_route api_status_routes[];   /* status.c: commits at their provider */
 extern const struct api_route api_build_routes[];    /* builds.c: build records */
 extern const struct api_route api_log_routes[];      /* logs.c: logs and events */
 extern const struct api_route api_worker_routes[];   /* workers.c: workers, and their protocol */

@@ -13,7 +13,7 @@ static const struct api_route *const tables[] = {
 	api_source_routes,   api_git_routes,      api_rule_routes,      api_binding_routes,
 	api_build_routes,    api_log_routes,      api_worker_routes,    api_instance_routes,
 	api_insights_routes, api_schedule_routes, api_retention_routes, api_endpoint_routes,
-	api_base_routes,
+	api_base_routes,     api_status_routes,
 };
 
 struct err *api_open(const struct api_options *o, struct api **out)

@@ -23,7 +23,7 @@ void options_help(FILE *to, const struct command *c)
 		fprintf(to,
 			"kiln builds one image tag for every architecture.\n\nUsage: kiln COMMAND [OPTIONS]\n\nCommands:\n");
 		for (const struct command *const *l = command_list(); *l; l++)
-			fprintf(to, "  %-20s%s\n", (*l)->name, (*l)->summary);
+			fprintf(to, "  %-22s%s\n", (*l)->name, (*l)->summary);
 		fprintf(to,
 			"\n  kiln COMMAND --help explains one; kiln --version tells the version.\n");
 		return;
@@ -45,7 +45,7 @@ void options_help_group(FILE *to, const char *group)
 	for (const struct command *const *c = command_list(); *c; c++) {
 		struct str name = str_of((*c)->name);
 		if (str_starts(name, word) && (name.len == word.len || name.p[word.len] == ' '))
-			fprintf(to, "  %-20s%s\n", (*c)->name, (*c)->summary);
+			fprintf(to, "  %-22s%s\n", (*c)->name, (*c)->summary);
 	}
 	fprintf(to, "\n  kiln %s COMMAND --help explains one.\n", group);
 }

@@ -171,6 +171,11 @@ static const struct rest_field retention_preview_fields[] = {
 	F_PAGE,
 	F_END,
 };
+static const struct rest_field commit_status_fields[] = {
+	{ "enabled", "enabled", REST_YESNO },
+	{ "context", "context", REST_TEXT },
+	F_END,
+};
 static const struct rest_field builds_start_fields[] = { { "ref", "ref", REST_TEXT }, F_END };
 static const struct rest_field builds_platform_fields[] = {
 	{ "platform", "platform", REST_TEXT },
@@ -374,6 +379,10 @@ const struct rest_call rest_calls[] = {
 	GET("retention get", REPO "/retention"),
 	DELETE("retention delete", REPO "/retention",
 	       .say = "deleted the retention policy of {0}"),
+
+	GET("commit-status get", REPO "/commit-status"),
+	PATCH("commit-status set", REPO "/commit-status", .fields = commit_status_fields),
+	POST("commit-status report", REPO "/commit-status:report"),
 
 	GET("worker list", "/api/v1/workers", .columns = WORKER_COLUMNS),
 	POST("worker drain", WORKER ":drain", .when = "off", .fields = worker_drain_fields,

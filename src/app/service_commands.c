@@ -289,6 +289,14 @@ static const struct option retention_preview_options[] = {
 	O_COMMON
 };
 
+static const struct option commit_status_options[] = {
+	{ "enabled", 0, "yes|no", "tell the provider (default: no)", "yes|no", false },
+	{ "context", 0, "TEXT",
+	  "the name of the status; {repository} stands for NS/NAME (default: kiln/{repository})",
+	  NULL, false },
+	O_COMMON
+};
+
 /* ---- tags, workers, users, tokens ---- */
 
 static const struct option worker_token_options[] = {
@@ -461,6 +469,15 @@ const struct command service_commands[] = {
 	  plain_options, 1, 1, false, retention_run_command },
 	REST("retention delete", "NS/NAME", 1, "Delete the retention policy of a repository",
 	     plain_options),
+	REST("commit-status get", "NS/NAME", 1,
+	     "Show whether the provider of the code is told the states of commits", plain_options),
+	{ "commit-status set", "NS/NAME",
+	  "Have the provider of the code told the states of commits",
+	  "GitHub, GitLab, Gitea, Forgejo, Bitbucket and Codeup are told by the token of the code source, which must be allowed to. What\n"
+	  "is not given stays as it is.",
+	  commit_status_options, 1, 1, false, rest_command },
+	REST("commit-status report", "NS/NAME", 1,
+	     "Tell the provider (again) what became of the newest build", plain_options),
 	REST("worker list", "", 0, "List workers", plain_options),
 	REST("worker drain", "WORKER", 1, "Give a worker no more builds", worker_drain_options),
 	REST("worker remove", "WORKER", 1, "Forget a worker that is gone", plain_options),

@@ -71,7 +71,7 @@ def help_of(words):
 
 def service_commands():
     """The commands that ask a server, from the program's own help."""
-    listed = re.findall(r"^  ([a-z]+(?: [a-z]+)?) {2,}\S", run([KILN, "--help"]).out.partition("Commands:")[2], re.M)
+    listed = re.findall(r"^  ([a-z-]+(?: [a-z]+)?) {2,}\S", run([KILN, "--help"]).out.partition("Commands:")[2], re.M)
     return {c: help_of(c) for c in listed if all(f"--{o} " in help_of(c) for o in ("server", "json"))}
 
 
