@@ -23,11 +23,12 @@ import { Server } from "./server.mjs";
 import { setup } from "./setup.mjs";
 import { short } from "./short.mjs";
 import { sources } from "./sources.mjs";
+import { status } from "./status.mjs";
 
 // A part stands on what those before it made.
 const PARTS = {
-  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, outgoing, schedules, bases, audit, access, reference,
-  short, setup, limit,
+  flow, habits, pages, image, compare, log, build, queue, insights, retention, roles, hostile, sources, outgoing, status, schedules, bases, audit, access,
+  reference, short, setup, limit,
 };
 
 export async function main(kiln) {

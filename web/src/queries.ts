@@ -10,6 +10,7 @@ import {
   type Binding,
   type Build,
   type BuildPage,
+  type CommitStatus,
   type Instance,
   type Manifest,
   type Delivery,
@@ -127,6 +128,15 @@ export function useRetention(name: string, enabled = true) {
     queryFn: ({ signal }) => api.get<Retention>(path`repositories/${name}/retention`, signal),
     refetchInterval: ({ state }) => (state.data?.running ? LIVE_MS / 2 : false),
     enabled,
+  });
+}
+
+/** Asked for often while something is to be told. For those who may maintain. */
+export function useCommitStatus(name: string) {
+  return useQuery({
+    queryKey: ["repositories", name, "commit-status"],
+    queryFn: ({ signal }) => api.get<CommitStatus>(path`repositories/${name}/commit-status`, signal),
+    refetchInterval: ({ state }) => (state.data?.waiting ? LIVE_MS / 2 : false),
   });
 }
 

@@ -13,6 +13,7 @@ import { Page, Section } from "../../ui/page";
 import { ProblemAlert, Shown } from "../../ui/states";
 import { useCrumbs } from "../repository/crumbs";
 import { useScope } from "../repository/scope";
+import { Reported } from "./commitstatus";
 import { Retained } from "./retention";
 import { useText } from "./text";
 
@@ -173,6 +174,7 @@ export default function Settings() {
       <NeedsRole place={repository} least="maintain">
         <Info repository={repository} />
         <Source repository={repository} />
+        <Reported repository={repository} />
         <Retained repository={repository} />
         <Delete repository={repository} />
       </NeedsRole>
