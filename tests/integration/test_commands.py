@@ -14,7 +14,7 @@ import uuid
 
 import pytest
 
-from conftest import HOST, KILN, SLOW, Service, Tree, quote, run
+from conftest import HOST, KILN, SLOW, Service, Tree, quote, run, wait_for
 from remotes import GitHttp
 from test_webhooks import PUSHES, Hook
 
@@ -343,6 +343,18 @@ def retention(cli):
     told(cli, cli("retention", "delete", cli.full), "retention delete", f"deleted the retention policy of {cli.full}", cli.full)
 
 
+def commit_status(cli):
+    """The newest build is of kiln's own remote, which has nowhere to show it; nobody answers at the source that is there now."""
+    name = cli.full.partition("/")[0]
+    source = cli.server.ok("POST", "/api/v1/sources", {"namespace": name, "name": "hub", "provider": "GITHUB", "url": f"{NOWHERE}/o/r.git",
+                                                       "secret": "t0ken", "pollSeconds": 0})["id"]
+    cli.server.ok("PUT", f"/api/v1/repositories/{quote(cli.full)}/source", {"sourceId": source})
+    assert member(cli, cli("commit-status", "set", cli.full, "--context", "ci", "--enabled", "yes"), "contextShown") == "ci"
+    assert member(cli, cli("commit-status", "report", cli.full), "provider") == "GITHUB"
+    wait_for(lambda: cli.server.ok("GET", f"/api/v1/repositories/{quote(cli.full)}/commit-status")["waiting"] == 0)
+    assert "STATUS_PROVIDER" in str(cli("commit-status", "get", cli.full))
+
+
 def workers(cli, server):
     token = cli("worker", "token", f"w{cli.name}", "--pool", cli.name)
     id, secret = member(cli, token, "id"), member(cli, token, "secret")
@@ -383,6 +395,7 @@ def test_every_command(walk, server, tmp_path):
     tags(cli)
     retention(cli)
     endpoints(cli)
+    commit_status(cli)
     workers(cli, server)
     users_and_tokens(cli, server, tmp_path)
     told(cli, cli("login", host, "-u", "admin", "--password-stdin", input=server.admin_password), "login",
@@ -510,6 +523,8 @@ WRONG = [
     (["endpoint", "create", "a/b"], "NS/NAME URL"),
     (["endpoint", "create", "a/b", "https://x/y", "--format", "teams"], "cloudevents|slack"),
     (["endpoint", "update", "a/b", "e"], "changes nothing"),
+    (["commit-status", "set", "a/b"], "changes nothing"),
+    (["commit-status", "set", "a/b", "--enabled", "maybe"], "yes|no"),
     (["rule", "create", "a/b", "--image-tag", "x"], "--branch or --tag"),
     (["rule", "create", "a/b", "--branch", "main"], "--image-tag"),
     (["rule", "create", "a/b", "--branch", "x", "--tag", "y", "--image-tag", "z"], "--branch and --tag exclude each other"),
