@@ -174,8 +174,8 @@ export default function Settings() {
       <NeedsRole place={repository} least="maintain">
         <Info repository={repository} />
         <Source repository={repository} />
-        <Reported repository={repository} />
         <Retained repository={repository} />
+        <Reported repository={repository} />
         <Delete repository={repository} />
       </NeedsRole>
     </Page>

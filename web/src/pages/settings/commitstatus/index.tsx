@@ -145,13 +145,11 @@ export function Reported({ repository }: { repository: Repository }) {
   const t = useText();
   const name = repository.fullName;
   return (
-    <div id="commit-status">
-      <Section title={t("commitstatus.title")}>
-        <p className="hint">{t("commitstatus.lead")}</p>
-        <Shown query={useCommitStatus(name)} rows={3}>
-          {(stored) => <Setting key={stored.updatedAt} name={name} stored={stored} />}
-        </Shown>
-      </Section>
-    </div>
+    <Section title={t("commitstatus.title")}>
+      <p className="hint">{t("commitstatus.lead")}</p>
+      <Shown query={useCommitStatus(name)} rows={3}>
+        {(stored) => <Setting key={stored.updatedAt} name={name} stored={stored} />}
+      </Shown>
+    </Section>
   );
 }
