@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "http/url.h"
 
 extern const struct api_route api_openapi_routes[];
 

@@ -6,6 +6,7 @@
 
 #include "app/follow.h"
 #include "app/rest.h"
+#include "http/url.h"
 
 /* ---- repositories ---- */
 
@@ -113,7 +114,7 @@ static struct err *ask_builds_start(const struct invocation *in, struct login *l
 	done(buf) path;
 	buf_init(&path, 8192);
 	buf_add(&path, str_of(s->start.path));
-	rest_add_segment(&path, str_of(rule));
+	http_url_add_segment(&path, str_of(rule));
 	buf_add(&path, STR(":build"));
 	own_json build = NULL;
 	TRY(rest_ask(l, "POST", path.p, s->start.body, &build));

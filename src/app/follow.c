@@ -241,7 +241,7 @@ struct err *follow_build(const struct login *l, const char *id, const struct fol
 	buf_init(&path, 16384);
 	buf_add(&path, str_of(l->server));
 	buf_add(&path, STR("/api/v1/builds/"));
-	rest_add_segment(&path, str_of(id));
+	http_url_add_segment(&path, str_of(id));
 	buf_add(&path, STR("/events"));
 	if (f->platform)
 		http_url_add_query(&path, "platform", str_of(f->platform));

@@ -6,6 +6,7 @@
 #include "app/rest.h"
 #include "app/secret.h"
 #include "base/limits.h"
+#include "http/url.h"
 
 struct change { /* owned */
 	char *now, *then;
@@ -64,7 +65,7 @@ static struct err *change(const struct invocation *in, struct login *l, void *st
 	struct buf path;
 	buf_init(&path, 4096);
 	buf_add(&path, STR("/api/v1/users/"));
-	rest_add_segment(&path, str_of(name));
+	http_url_add_segment(&path, str_of(name));
 	own_mem char *at = buf_steal(&path);
 	own_json body = json_pack("{s:s}", "password", c->then), user = NULL;
 	if (c->now)

@@ -10,24 +10,13 @@
 #include "http/client.h"
 #include "http/url.h"
 
-#include <openssl/evp.h>
-
 /* ---- requests ---- */
-
-static char *basic(const char *user, const char *password)
-{
-	own_mem char *plain = mem_printf("%s:%s", user, password);
-	size_t len = strlen(plain);
-	own_mem char *text = mem_zalloc(4 * (len / 3 + 1) + 1);
-	EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)plain, (int)len);
-	return mem_printf("Basic %s", text);
-}
 
 static char *authorization(const struct rest_credentials *c)
 {
 	if (c->token)
 		return mem_printf("Bearer %s", c->token);
-	return c->user ? basic(c->user, c->password) : NULL;
+	return c->user ? http_basic(str_of(c->user), str_of(c->password)) : NULL;
 }
 
 struct err *rest_send(const char *server, const struct rest_credentials *c, const char *method,
@@ -105,18 +94,6 @@ struct err *rest_ask(const struct login *l, const char *method, const char *path
 	return e;
 }
 
-void rest_add_segment(struct buf *b, struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char ch = (unsigned char)s.p[i];
-		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-		    (ch >= '0' && ch <= '9') || strchr("-._~", ch))
-			buf_add_c(b, (char)ch);
-		else
-			buf_printf(b, "%%%02X", ch);
-	}
-}
-
 /* ---- the words ---- */
 
 static struct err *check_argument(const struct invocation *in, size_t i)
@@ -190,7 +167,7 @@ static void expand_path(const struct invocation *in, const char *pattern, struct
 			continue;
 		}
 		size_t n = (size_t)(p[1] - '0');
-		rest_add_segment(b, str_of(n < in->n_args ? in->args[n] : ""));
+		http_url_add_segment(b, str_of(n < in->n_args ? in->args[n] : ""));
 		p += 2;
 	}
 }

@@ -22,8 +22,6 @@ void rest_answer_done(struct rest_answer *a);
 /* Request and check in one; `*out` (may be NULL) is the answer's JSON, owned by the caller. */
 struct err *rest_ask(const struct login *l, const char *method, const char *path, json_t *body,
 		     json_t **out);
-/* Percent-encodes one segment of a path. */
-void rest_add_segment(struct buf *b, struct str s);
 
 enum rest_kind {
 	REST_TEXT,

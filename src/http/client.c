@@ -289,3 +289,24 @@ struct str http_response_field(const struct http_response *r, const char *name)
 			return str_of(r->fields[i].value);
 	return (struct str){ NULL, 0 };
 }
+
+char *http_basic(struct str user, struct str password)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	own_mem char *plain = mem_printf(STR_FMT ":" STR_FMT, STR_ARG(user), STR_ARG(password));
+	size_t len = strlen(plain), n = 6;
+	char *out = mem_zalloc(6 + (len + 2) / 3 * 4 + 1);
+	memcpy(out, "Basic ", 6);
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t b = (uint32_t)(uint8_t)plain[i] << 16;
+		b |= i + 1 < len ? (uint32_t)(uint8_t)plain[i + 1] << 8 : 0;
+		b |= i + 2 < len ? (uint32_t)(uint8_t)plain[i + 2] : 0;
+		out[n++] = digits[b >> 18];
+		out[n++] = digits[b >> 12 & 63];
+		out[n++] = i + 1 < len ? digits[b >> 6 & 63] : '=';
+		out[n++] = i + 2 < len ? digits[b & 63] : '=';
+	}
+	explicit_bzero(plain, len);
+	return out;
+}

@@ -105,4 +105,8 @@ struct http_request {
 struct err *http_client_send(struct http_client *c, const struct http_request *r,
 			     struct http_response *out);
 
+/* The value of an Authorization header for Basic; no other copy of the password stays. The caller
+ * frees it. SPEC RFC 7617 2 */
+char *http_basic(struct str user, struct str password);
+
 #endif

@@ -80,9 +80,6 @@ bool http_exchange_length(const struct http_exchange *x, uint64_t *len);
 /* Memory that goes with the exchange; for the handler and its jobs, which never overlap. */
 struct arena *http_exchange_arena(struct http_exchange *x);
 
-/* Percent-decodes once, into the arena; `plus` reads "+" as a blank. False for a broken escape and
- * for a NUL. */
-bool http_decode(struct arena *a, struct str raw, bool plus, struct str *out);
 /* Cuts the next "name=value" off a raw query, decoded; false at the end. Broken ones are skipped.
  */
 bool http_query_next(struct arena *a, struct str *rest, struct str *name, struct str *value);

@@ -1,40 +1,5 @@
 #include "http/server.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-bool http_decode(struct arena *a, struct str raw, bool plus, struct str *out)
-{
-	char *p = arena_zalloc(a, raw.len + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < raw.len; i++) {
-		char c = raw.p[i];
-		if (c == '+' && plus) {
-			c = ' ';
-		} else if (c == '%') {
-			if (raw.len - i < 3)
-				return false;
-			int high = hex_value(raw.p[i + 1]), low = hex_value(raw.p[i + 2]);
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high * 16 + low);
-			i += 2;
-		}
-		if (!c)
-			return false;
-		p[n++] = c;
-	}
-	*out = str_n(p, n);
-	return true;
-}
+#include "http/url.h"
 
 bool http_query_next(struct arena *a, struct str *rest, struct str *name, struct str *value)
 {

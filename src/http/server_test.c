@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "http/raw_test.h"
+#include "http/url.h"
 
 struct fixture {
 	struct pool *pool;

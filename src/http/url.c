@@ -212,16 +212,65 @@ bool http_host_is_local(struct str host)
 	return reach == HTTP_REACH_LINK || reach == HTTP_REACH_LOOPBACK;
 }
 
+/* ---- percent coding ---- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool http_decode(struct arena *a, struct str raw, bool plus, struct str *out)
+{
+	char *p = arena_zalloc(a, raw.len + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < raw.len; i++) {
+		char c = raw.p[i];
+		if (c == '+' && plus) {
+			c = ' ';
+		} else if (c == '%') {
+			if (raw.len - i < 3)
+				return false;
+			int high = hex_value(raw.p[i + 1]), low = hex_value(raw.p[i + 2]);
+			if (high < 0 || low < 0)
+				return false;
+			c = (char)(high * 16 + low);
+			i += 2;
+		}
+		if (!c)
+			return false;
+		p[n++] = c;
+	}
+	*out = str_n(p, n);
+	return true;
+}
+
+/* Letters, digits and `plain` stay as they are. */
+static void add_encoded(struct buf *b, struct str s, const char *plain)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (isalnum(c) || (c && strchr(plain, c)))
+			buf_add_c(b, (char)c);
+		else
+			buf_printf(b, "%%%02X", c);
+	}
+}
+
 void http_url_add_query(struct buf *b, const char *name, struct str value)
 {
 	buf_add_c(b, str_chr(buf_str(b), '?') < 0 ? '?' : '&');
 	buf_add(b, str_of(name));
 	buf_add_c(b, '=');
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-		if (isalnum(c) || (c && strchr("-._~:/,", c)))
-			buf_add_c(b, (char)c);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
+	add_encoded(b, value, "-._~:/,");
+}
+
+void http_url_add_segment(struct buf *b, struct str s)
+{
+	add_encoded(b, s, "-._~");
 }

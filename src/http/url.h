@@ -5,6 +5,7 @@
 #ifndef KILN_HTTP_URL_H
 #define KILN_HTTP_URL_H
 
+#include "base/arena.h"
 #include "base/str.h"
 
 struct http_url {       /* always valid once parsed */
@@ -40,7 +41,12 @@ bool http_host_is_loopback(struct str host);
 /* As above, or link-local or unspecified: an address that means something else to each machine. */
 bool http_host_is_local(struct str host);
 
+/* Percent-decodes once, into the arena; `plus` reads "+" as a blank. False for a broken escape and
+ * for a NUL. */
+bool http_decode(struct arena *a, struct str raw, bool plus, struct str *out);
 /* Adds "?name=value" or "&name=value", percent-encoded, to a URL that is being built. */
 void http_url_add_query(struct buf *b, const char *name, struct str value);
+/* Adds one segment of a path: percent-encoded, but for what is unreserved. SPEC RFC 3986 2.3 */
+void http_url_add_segment(struct buf *b, struct str s);
 
 #endif

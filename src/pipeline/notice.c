@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "base/time.h"
+#include "http/url.h"
 
 #define KEY_BYTES        512
 #define ERROR_TEXT_BYTES 500 /* of a build's error in a line of chat */
@@ -69,18 +70,6 @@ const char *pipeline_notice_subject(const struct pipeline_notice *n)
 
 /* ---- addresses ---- */
 
-static void add_segment(struct buf *b, const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    strchr("-._~", c))
-			buf_add_c(b, (char)c);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
-
 /* In the console; NULL where its address is not known. The caller frees it. */
 static char *link_of(const struct pipeline_notice *n)
 {
@@ -96,7 +85,7 @@ static char *link_of(const struct pipeline_notice *n)
 	buf_printf(&b, "/repositories/%s/-/", n->repository);
 	if (n->news == NEWS_TAG_WRITTEN) {
 		buf_add(&b, STR("versions/"));
-		add_segment(&b, n->tag);
+		http_url_add_segment(&b, str_of(n->tag));
 	} else {
 		buf_add(&b, n->news == NEWS_TEST ? STR("triggers") : STR("versions"));
 	}
@@ -205,7 +194,7 @@ static json_t *source_json(const struct pipeline_notice *n)
 	buf_init(&b, 4096);
 	buf_add(&b, str_of(n->external_url));
 	buf_add(&b, STR("/api/v1/repositories/"));
-	add_segment(&b, n->repository);
+	http_url_add_segment(&b, str_of(n->repository));
 	own_mem char *text = buf_steal(&b);
 	return json_string(text);
 }
@@ -247,20 +236,11 @@ static void say(struct buf *b, struct str s)
 	}
 }
 
-static struct str short_ref(const char *ref)
-{
-	static const char *const heads[] = { "refs/heads/", "refs/tags/" };
-	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-		if (str_starts(str_of(ref), str_of(heads[i])))
-			return str_of(ref + strlen(heads[i]));
-	return str_of(ref);
-}
-
 static void say_build(struct buf *b, const struct pipeline_notice *n)
 {
 	const struct pipeline_build *build = &n->build->b;
 	buf_printf(b, "build %lld of ", (long long)build->seq);
-	say(b, short_ref(build->ref));
+	say(b, source_ref_short(str_of(build->ref)));
 	buf_printf(b, " (%.12s) %s", build->commit, news[n->news].said);
 	if (n->news == NEWS_BUILD_CANCELED && build->canceled_by) {
 		buf_add(b, STR(" by "));

@@ -85,7 +85,7 @@ static struct err *look_at_source(struct pipeline *p, struct arena *a, struct st
 	out->provider = source_provider_name(row.s.provider);
 	struct err *e = pipeline_report_source(p, a, &row, &s);
 	if (!e)
-		e = source_status_check(&s);
+		e = source_status_check(a, &s);
 	if (!e)
 		out->api = source_status_api(a, s.provider, s.url);
 	take_problem(a, e, out);

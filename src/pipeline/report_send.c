@@ -241,7 +241,7 @@ static struct err *tell(struct pipeline *p, struct arena *a, const struct report
 	struct source_status s;
 	TRY(pipeline_source_need(p, a, str_of(r->source_id), &row));
 	TRY(pipeline_report_source(p, a, &row, &s));
-	TRY(source_status_check(&s));
+	TRY(source_status_check(a, &s));
 	s.commit = r->commit;
 	s.ref = o->state.build->ref;
 	s.state = o->state.state;

@@ -235,7 +235,7 @@ static struct err *get_token(struct registry_client *c, const struct token_reque
 		http_url_add_query(&url, "scope", str_cut(&rest, ' '));
 	if (q->login) {
 		http_url_add_query(&url, "account", str_of(q->login->user));
-		basic = credentials_basic(q->login->user, q->login->password);
+		basic = http_basic(str_of(q->login->user), str_of(q->login->password));
 	}
 	TRY(buf_finish(&url, &text, NULL));
 	return registry_send_again(c,
@@ -351,7 +351,8 @@ static struct err *basic_header(struct registry_client *c, const struct endpoint
 {
 	const struct credentials *login;
 	TRY(registry_auth_login(c, ep, &login));
-	*out = login && login->user ? credentials_basic(login->user, login->password) : NULL;
+	*out = login && login->user ? http_basic(str_of(login->user), str_of(login->password))
+				    : NULL;
 	return NULL;
 }
 

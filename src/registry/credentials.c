@@ -72,27 +72,6 @@ char *credentials_base64_decode(struct str s)
 	return out;
 }
 
-char *credentials_basic(const char *user, const char *password)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	own_mem char *plain = mem_printf("%s:%s", user, password);
-	size_t len = strlen(plain), n = 6;
-	char *out = mem_zalloc(6 + (len + 2) / 3 * 4 + 1);
-	memcpy(out, "Basic ", 6);
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t b = (uint32_t)(uint8_t)plain[i] << 16;
-		b |= i + 1 < len ? (uint32_t)(uint8_t)plain[i + 1] << 8 : 0;
-		b |= i + 2 < len ? (uint32_t)(uint8_t)plain[i + 2] : 0;
-		out[n++] = digits[b >> 18];
-		out[n++] = digits[b >> 12 & 63];
-		out[n++] = i + 1 < len ? digits[b >> 6 & 63] : '=';
-		out[n++] = i + 2 < len ? digits[b & 63] : '=';
-	}
-	explicit_bzero(plain, len);
-	return out;
-}
-
 /* How much of HOST/REPOSITORY the key names, in bytes; 0 if it is for something else. */
 static size_t key_weight(struct str key, const char *host, const char *repository)
 {

@@ -31,7 +31,5 @@ struct err *credentials_parse(struct str text, const char *host, const char *rep
 /* base64 with or without padding into text; NULL if it is malformed or holds NUL before its end.
  * The caller frees it. */
 char *credentials_base64_decode(struct str s);
-/* The value of an Authorization header for Basic. The caller frees it. */
-char *credentials_basic(const char *user, const char *password);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/test.h"
+#include "http/client.h"
 
 static void expect_login(const char *text, const char *host, const char *repository,
 			 const char *user, const char *password)
@@ -84,7 +85,7 @@ TEST(credentials_malformed_files_are_refused_without_quoting_them)
 
 TEST(credentials_base64)
 {
-	own_mem char *basic = credentials_basic("kim", "sec:ret");
+	own_mem char *basic = http_basic(STR("kim"), STR("sec:ret"));
 	EXPECT_STR(str_of(basic), "Basic a2ltOnNlYzpyZXQ=");
 	own_mem char *a = credentials_base64_decode(STR("a2ltOnNlYzpyZXQ=")),
 		     *b = credentials_base64_decode(STR("YWJjAAA=")),

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "http/url.h"
 #include "oci/reference.h"
 #include "registry/server_priv.h"
 

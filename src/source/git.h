@@ -45,6 +45,8 @@ struct source_url { /* always valid once parsed */
 struct err *source_url_parse(struct str text, struct source_url *out);
 /* A full ref: refs/heads/… or refs/tags/…, after git check-ref-format. */
 bool source_ref_ok(struct str ref);
+/* What people call it: without refs/heads/ or refs/tags/. */
+struct str source_ref_short(struct str ref);
 bool source_commit_ok(struct str id); /* 40 or 64 lower-case hexadecimal digits */
 /* A relative directory or file of a repository, cleaned: "" for "/", ".", "". ERR_INVALID code
  * PATH for "..", NUL, more than 1024 bytes. The caller frees `*out`. */

@@ -9,8 +9,7 @@
 
 #include "base/fd.h"
 #include "base/random.h"
-
-#include <openssl/evp.h>
+#include "http/client.h"
 
 #define HOST_KEY_BYTES ((size_t)16 << 10)
 #define MODULES_BYTES  ((size_t)256 << 10)
@@ -52,16 +51,10 @@ static struct err *make_dir(struct way *w, int *fd)
 /* Basic, in a header that git takes from its environment: nothing of it is on a command line. */
 static void set_password(struct way *w, const struct source_remote *r)
 {
-	own_mem char *plain =
-		mem_printf(STR_FMT ":" STR_FMT, STR_ARG(r->username.len ? r->username : STR("git")),
-			   STR_ARG(r->secret));
-	size_t len = strlen(plain);
-	own_mem char *text = mem_zalloc(4 * (len / 3 + 1) + 1);
-	EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)plain, (int)len);
+	own_mem char *basic = http_basic(r->username.len ? r->username : STR("git"), r->secret);
 	w->secret_key = mem_strdup("GIT_CONFIG_KEY_0=http.extraHeader");
-	w->secret_value = mem_printf("GIT_CONFIG_VALUE_0=Authorization: Basic %s", text);
-	explicit_bzero(plain, len);
-	explicit_bzero(text, strlen(text));
+	w->secret_value = mem_printf("GIT_CONFIG_VALUE_0=Authorization: %s", basic);
+	explicit_bzero(basic, strlen(basic));
 }
 
 /* For a shell: git starts ssh by one. */

@@ -4,11 +4,10 @@
 
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include "codec/json.h"
 #include "codec/sha256.h"
+#include "http/client.h"
+#include "http/url.h"
 
 #define MOST_PARTS    16
 #define MESSAGE_BYTES 200
@@ -101,63 +100,24 @@ const char *source_state_name(enum source_state s)
 
 /* ---- addresses ---- */
 
-struct parts {
+struct parts { /* of a path, decoded */
 	struct str v[MOST_PARTS];
 	size_t n;
+	size_t below; /* how many, the first ones, are a path that the server is at */
 };
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
 /* A name that is decoded is no step in a tree, and has no second one in it. */
-static bool decode(struct str s, struct buf *out)
+static bool is_name(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		int c = (unsigned char)s.p[i];
-		if (c == '%') {
-			if (i + 2 >= s.len || hex(s.p[i + 1]) < 0 || hex(s.p[i + 2]) < 0)
-				return false;
-			c = hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]);
-			i += 2;
-		}
+		unsigned char c = (unsigned char)s.p[i];
 		if (c < 0x20 || c == 0x7f || c == '/' || c == '\\')
 			return false;
-		buf_add_c(out, (char)c);
 	}
-	struct str got = buf_str(out);
-	return got.len && !out->over && str_is_utf8(got) && !str_eq(got, STR(".")) &&
-	       !str_eq(got, STR(".."));
+	return s.len && str_is_utf8(s) && !str_eq(s, STR(".")) && !str_eq(s, STR(".."));
 }
 
-static bool part_ok(struct str s)
-{
-	done(buf) b;
-	buf_init(&b, 1024);
-	return decode(s, &b);
-}
-
-/* Of a part that is ok. */
-static void add_part(struct buf *to, struct str s)
-{
-	done(buf) b;
-	buf_init(&b, 1024);
-	decode(s, &b);
-	for (size_t i = 0; i < b.len; i++) {
-		unsigned char c = (unsigned char)b.p[i];
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    strchr("-._~", c))
-			buf_add_c(to, (char)c);
-		else
-			buf_printf(to, "%%%02X", c);
-	}
-}
-
-static bool split(const struct source_url *u, struct parts *out)
+static bool split(struct arena *a, const struct source_url *u, struct parts *out)
 {
 	struct str rest = str_of(u->path);
 	*out = (struct parts){ .n = 0 };
@@ -172,17 +132,15 @@ static bool split(const struct source_url *u, struct parts *out)
 	if (out->n && str_ends(out->v[out->n - 1], STR(".git")))
 		out->v[out->n - 1].len -= 4;
 	for (size_t i = 0; i < out->n; i++)
-		if (!part_ok(out->v[i]))
+		if (!http_decode(a, out->v[i], false, &out->v[i]) || !is_name(out->v[i]))
 			return false;
 	return true;
 }
 
-/* `*below`: how many parts are a path that the server is at; the repository's follow it, behind
- * `*skip` more. */
-static bool place_of(const struct kind *k, const struct parts *parts, size_t *below, size_t *skip)
+/* The last two name the repository, or all. */
+static bool find_place(const struct kind *k, struct parts *parts)
 {
 	size_t n = parts->n;
-	*below = *skip = 0;
 	switch (k->place) {
 	case PLACE_NONE:
 		return false;
@@ -191,11 +149,10 @@ static bool place_of(const struct kind *k, const struct parts *parts, size_t *be
 	case PLACE_ALL:
 		return n >= 2;
 	case PLACE_TAIL:
-		*below = n >= 2 ? n - 2 : 0;
+		parts->below = n >= 2 ? n - 2 : 0;
 		return n >= 2;
 	case PLACE_SCM:
-		*below = n >= 3 ? n - 3 : 0;
-		*skip = 1;
+		parts->below = n >= 3 ? n - 3 : 0;
 		return n >= 3 && str_eq(parts->v[n - 3], STR("scm"));
 	}
 	return false;
@@ -207,7 +164,7 @@ static bool is_cloud(const struct kind *k, const struct source_url *u)
 }
 
 static void add_api(struct buf *b, const struct kind *k, const struct source_url *u,
-		    const struct parts *parts, size_t below)
+		    const struct parts *parts)
 {
 	static const char data_residency[] = ".ghe.com"; /* SPEC GitHub Enterprise Cloud */
 	if (is_cloud(k, u)) {
@@ -221,9 +178,9 @@ static void add_api(struct buf *b, const struct kind *k, const struct source_url
 	buf_printf(b, "%s://%s", u->scheme == SOURCE_HTTP ? "http" : "https", u->host);
 	if (u->scheme != SOURCE_SSH && u->port != (u->scheme == SOURCE_HTTP ? 80 : 443))
 		buf_printf(b, ":%u", u->port);
-	for (size_t i = 0; i < below; i++) {
+	for (size_t i = 0; i < parts->below; i++) {
 		buf_add_c(b, '/');
-		add_part(b, parts->v[i]);
+		http_url_add_segment(b, parts->v[i]);
 	}
 	buf_add(b, str_of(k->api));
 }
@@ -231,12 +188,11 @@ static void add_api(struct buf *b, const struct kind *k, const struct source_url
 const char *source_status_api(struct arena *a, enum source_provider p, const struct source_url *u)
 {
 	struct parts parts;
-	size_t below, skip;
-	if (!split(u, &parts) || !place_of(&kinds[p], &parts, &below, &skip))
+	if (!split(a, u, &parts) || !find_place(&kinds[p], &parts))
 		return NULL;
 	done(buf) b;
 	buf_init(&b, URL_BYTES);
-	add_api(&b, &kinds[p], u, &parts, below);
+	add_api(&b, &kinds[p], u, &parts);
 	return arena_strdup(a, buf_str(&b));
 }
 
@@ -245,15 +201,15 @@ static void add_all(struct buf *b, const struct parts *parts)
 {
 	for (size_t i = 0; i < parts->n; i++) {
 		buf_add(b, i ? STR("%2F") : STR(""));
-		add_part(b, parts->v[i]);
+		http_url_add_segment(b, parts->v[i]);
 	}
 }
 
 static void add_pair(struct buf *b, const struct parts *parts, const char *between)
 {
-	add_part(b, parts->v[parts->n - 2]);
+	http_url_add_segment(b, parts->v[parts->n - 2]);
 	buf_add(b, str_of(between));
-	add_part(b, parts->v[parts->n - 1]);
+	http_url_add_segment(b, parts->v[parts->n - 1]);
 }
 
 static void add_call(struct buf *b, const struct source_status *s, const struct parts *parts)
@@ -283,7 +239,7 @@ static void add_call(struct buf *b, const struct source_status *s, const struct 
 	case SOURCE_CODEUP:
 		if (is_cloud(&kinds[SOURCE_CODEUP], s->url)) { /* others have one organization */
 			buf_add(b, STR("/organizations/"));
-			add_part(b, parts->v[0]);
+			http_url_add_segment(b, parts->v[0]);
 		}
 		buf_add(b, STR("/repositories/"));
 		add_all(b, parts);
@@ -317,14 +273,6 @@ static void set(json_t *o, const char *name, struct str value)
 	json_object_set_new(o, name, json_stringn(value.p, value.len));
 }
 
-static struct str short_ref(const char *ref)
-{
-	struct str s = str_of(ref);
-	return str_starts(s, STR("refs/heads/"))  ? str_skip(s, 11)
-	       : str_starts(s, STR("refs/tags/")) ? str_skip(s, 10)
-						  : s;
-}
-
 static char *body_of(struct arena *a, const struct source_status *s)
 {
 	const struct kind *k = &kinds[s->provider];
@@ -341,7 +289,7 @@ static char *body_of(struct arena *a, const struct source_status *s)
 		set(o, key ? "url" : codeup ? "targetUrl" : "target_url", str_of(s->link));
 	set(o, "description", text);
 	if (gitlab)
-		set(o, "ref", short_ref(s->ref));
+		set(o, "ref", source_ref_short(str_of(s->ref)));
 	if (k->place == PLACE_SCM)
 		set(o, "ref", str_of(s->ref));
 	return json_text(o);
@@ -364,18 +312,16 @@ static struct err *no_call(enum source_provider p)
 			 "the provider has no public call for the state of a commit");
 }
 
-struct err *source_status_check(const struct source_status *s)
+static struct err *check(struct arena *a, const struct source_status *s, struct parts *parts)
 {
 	const struct kind *k = &kinds[s->provider];
-	struct parts parts;
-	size_t below, skip;
 	if (k->place == PLACE_NONE)
 		return no_call(s->provider);
 	if (!s->token.len)
 		return err_coded(ERR_CONFLICT, "STATUS_TOKEN",
 				 "Give the code source an https:// address and an access token.",
 				 "the code source has no access token");
-	if (!split(s->url, &parts) || !place_of(k, &parts, &below, &skip))
+	if (!split(a, s->url, parts) || !find_place(k, parts))
 		return err_coded(ERR_CONFLICT, "STATUS_PATH",
 				 "Look at the code source's provider and address.",
 				 "the code source's address names no repository of this provider");
@@ -387,17 +333,18 @@ struct err *source_status_check(const struct source_status *s)
 	return NULL;
 }
 
+struct err *source_status_check(struct arena *a, const struct source_status *s)
+{
+	struct parts parts;
+	return check(a, s, &parts);
+}
+
 static const char *basic(struct arena *a, const char *username, struct str token)
 {
-	char *plain = arena_printf(a, "%s:" STR_FMT, username, STR_ARG(token));
-	size_t len = strlen(plain);
-	char *out = mem_zalloc((len + 2) / 3 * 4 + 1);
-	EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)plain, (int)len);
-	const char *value = arena_printf(a, "Basic %s", out);
-	OPENSSL_cleanse(out, strlen(out));
-	OPENSSL_cleanse(plain, len);
-	free(out);
-	return value;
+	own_mem char *value = http_basic(str_of(username), token);
+	const char *kept = arena_strdup(a, str_of(value));
+	explicit_bzero(value, strlen(value));
+	return kept;
 }
 
 static void set_token(struct arena *a, const struct source_status *s,
@@ -421,14 +368,11 @@ struct err *source_status_request(struct arena *a, const struct source_status *s
 				  struct source_status_request *out)
 {
 	struct parts parts;
-	size_t below, skip;
 	struct source_status_request r = { .url = NULL };
-	TRY(source_status_check(s));
-	split(s->url, &parts);
-	place_of(&kinds[s->provider], &parts, &below, &skip);
+	TRY(check(a, s, &parts));
 	done(buf) url;
 	buf_init(&url, URL_BYTES);
-	add_api(&url, &kinds[s->provider], s->url, &parts, below);
+	add_api(&url, &kinds[s->provider], s->url, &parts);
 	add_call(&url, s, &parts);
 	if (url.over)
 		return err_coded(ERR_CONFLICT, "STATUS_PATH", NULL,

@@ -38,7 +38,7 @@ struct source_status_request { /* in the arena; a POST */
 /* Codes: STATUS_PROVIDER (it has no such call), STATUS_TOKEN (there is none to ask with),
  * STATUS_LINK (the provider wants a link), STATUS_PATH (the address names no repository of this
  * provider). Only `provider`, `url`, `token` and `link` are looked at. */
-struct err *source_status_check(const struct source_status *s);
+struct err *source_status_check(struct arena *a, const struct source_status *s);
 /* The address below which the API is: "https://api.github.com". NULL where there is none. */
 const char *source_status_api(struct arena *a, enum source_provider p, const struct source_url *u);
 /* Errors as above. Who sent it cleanses what holds the token. */

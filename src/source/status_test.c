@@ -284,15 +284,16 @@ TEST(what_cannot_be_told_is_said_before)
 		{ SOURCE_GENERIC, "https://git.example/o/r", "t", "l", "STATUS_PROVIDER" },
 		{ SOURCE_KILN, "https://git.example/o/r", "t", "l", "STATUS_PROVIDER" },
 	};
+	own(arena) a = arena_open(1 << 20);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
 		struct source_url u = url_of(v[i].repository);
 		struct source_status s = a_status(v[i].provider, &u);
 		s.token = str_of(v[i].token);
 		s.link = v[i].link;
 		if (v[i].code)
-			expect_code(source_status_check(&s), v[i].code);
+			expect_code(source_status_check(a, &s), v[i].code);
 		else
-			EXPECT_OK(source_status_check(&s));
+			EXPECT_OK(source_status_check(a, &s));
 	}
 }
 

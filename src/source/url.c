@@ -134,6 +134,15 @@ struct err *source_url_parse(struct str text, struct source_url *out)
 	return NULL;
 }
 
+struct str source_ref_short(struct str ref)
+{
+	static const struct str roots[] = { { "refs/heads/", 11 }, { "refs/tags/", 10 } };
+	for (size_t i = 0; i < ARRAY_LEN(roots); i++)
+		if (str_starts(ref, roots[i]))
+			return str_skip(ref, roots[i].len);
+	return ref;
+}
+
 /* SPEC git-check-ref-format(1) */
 bool source_ref_ok(struct str ref)
 {
