@@ -16,10 +16,7 @@ struct err *pipeline_report_source(struct pipeline *p, struct arena *a,
 
 /* ---- report_send.c ---- */
 
-/* Starts requests for what is due. */
-struct err *pipeline_report_start(struct pipeline *p);
-/* Shortens `*ms` to when something is due next. */
-struct err *pipeline_report_wait(struct pipeline *p, int64_t now_ns, uint64_t *ms);
+extern const struct pipeline_tell_kind pipeline_report_kind; /* by repository */
 
 /* One build of a commit, and what all of them together are. Pure. */
 struct pipeline_report_build {

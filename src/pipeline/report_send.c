@@ -10,8 +10,7 @@
 #include "base/limits.h"
 #include "http/url.h"
 
-#define MOST_BUILDS 100 /* of one commit that are looked at, the newest */
-#define MOST_DUE    256
+#define MOST_BUILDS 100  /* of one commit that are looked at, the newest */
 #define TEXT_BYTES  1000 /* of an error that are kept */
 
 #define DUE         "(next_ns <= $1 OR next_ns > $2)"
@@ -333,42 +332,9 @@ static struct err *report_next(struct pipeline *p, const char *repository_id)
 
 /* ---- for the thread that looks ---- */
 
-struct due {
-	struct {
-		char id[40];
-		bool failing;
-	} v[MOST_DUE];
-	size_t n;
+const struct pipeline_tell_kind pipeline_report_kind = {
+	.due_sql = "SELECT repository_id, MAX(n_tries) > 0, MIN(next_ns) FROM commit_report"
+		   " WHERE " DUE " GROUP BY repository_id ORDER BY 2, 3",
+	.next_sql = "SELECT MIN(next_ns) FROM commit_report WHERE next_ns > $1",
+	.step = report_next,
 };
-
-static bool see_due(void *arg, struct db_row *r)
-{
-	struct due *d = arg;
-	pipeline_copy_id(d->v[d->n].id, sizeof(d->v[d->n].id), db_row_text(r, 0));
-	d->v[d->n++].failing = db_row_int(r, 1) != 0;
-	return d->n < MOST_DUE;
-}
-
-/* Those that are well come first. */
-struct err *pipeline_report_start(struct pipeline *p)
-{
-	own_mem struct due *d = mem_new(struct due);
-	int64_t now = pipeline_now(p);
-	TRY(db_query(p->o.db,
-		     "SELECT repository_id, MAX(n_tries) > 0, MIN(next_ns) FROM commit_report"
-		     " WHERE " DUE " GROUP BY repository_id ORDER BY 2, 3",
-		     DB_PARAMS(db_int(now), db_int(now + PIPELINE_TELL_FAR_NS)), see_due, d));
-	for (size_t i = 0; i < d->n; i++)
-		pipeline_tell_start(p, d->v[i].id, d->v[i].failing, report_next);
-	return NULL;
-}
-
-struct err *pipeline_report_wait(struct pipeline *p, int64_t now_ns, uint64_t *ms)
-{
-	int64_t next_ns = 0;
-	TRY(db_query(p->o.db, "SELECT MIN(next_ns) FROM commit_report WHERE next_ns > $1",
-		     DB_PARAMS(db_int(now_ns)), pipeline_see_int, &next_ns));
-	if (next_ns)
-		*ms = MIN(*ms, (uint64_t)(next_ns - now_ns) / 1000000 + 1);
-	return NULL;
-}

@@ -332,7 +332,7 @@ static struct err *tell_next(struct pipeline *p, const char *endpoint_id)
 
 struct pipeline_place { /* an endpoint, or a provider for a repository, that is spoken to */
 	struct pipeline *p;
-	struct err *(*step)(struct pipeline *p, const char *id);
+	const struct pipeline_tell_kind *kind;
 	char id[40];
 	bool failing;
 	struct pipeline_place *next;
@@ -356,14 +356,15 @@ static void leave(struct pipeline_place *k, bool look_again)
 static void run_place(void *arg)
 {
 	struct pipeline_place *k = arg;
-	struct err *e = k->step(k->p, k->id);
+	struct err *e = k->kind->step(k->p, k->id);
 	bool well = !e;
 	if (e)
 		log_err(LOG_LEVEL_WARN, "what came of a request is not stored", e);
 	leave(k, well);
 }
 
-static struct pipeline_place *take_locked(struct pipeline *p, const char *id, bool failing)
+static struct pipeline_place *take_locked(struct pipeline *p, const struct pipeline_tell_kind *kind,
+					  const char *id, bool failing)
 {
 	size_t n = 0, n_failing = 0;
 	for (struct pipeline_place *k = p->places; k; k = k->next) {
@@ -376,25 +377,12 @@ static struct pipeline_place *take_locked(struct pipeline *p, const char *id, bo
 		return NULL;
 	struct pipeline_place *k = mem_new(struct pipeline_place);
 	k->p = p;
+	k->kind = kind;
 	k->failing = failing;
 	pipeline_copy_id(k->id, sizeof(k->id), str_of(id));
 	k->next = p->places;
 	p->places = k;
 	return k;
-}
-
-void pipeline_tell_start(struct pipeline *p, const char *id, bool failing,
-			 struct err *(*step)(struct pipeline *p, const char *id))
-{
-	struct pipeline_place *k;
-	{
-		hold(&p->lock);
-		k = take_locked(p, id, failing);
-		if (k)
-			k->step = step;
-	}
-	if (k)
-		pool_add(p->tellers, run_place, k);
 }
 
 struct due {
@@ -413,18 +401,40 @@ static bool see_due(void *arg, struct db_row *r)
 	return d->n < MOST_DUE;
 }
 
-/* Those that are well come first. */
+static void start(struct pipeline *p, const struct pipeline_tell_kind *kind, const char *id,
+		  bool failing)
+{
+	struct pipeline_place *k;
+	{
+		hold(&p->lock);
+		k = take_locked(p, kind, id, failing);
+	}
+	if (k)
+		pool_add(p->tellers, run_place, k);
+}
+
+static const struct pipeline_tell_kind notification_kind = {
+	.due_sql = "SELECT e.id, e.n_failures > 0, MIN(n.next_ns) FROM notification n"
+		   " JOIN endpoint e ON e.id = n.endpoint_id WHERE " DUE
+		   " GROUP BY e.id, e.n_failures ORDER BY 2, 3",
+	.next_sql = "SELECT MIN(next_ns) FROM notification WHERE next_ns > $1",
+	.step = tell_next,
+};
+static const struct pipeline_tell_kind *const kinds[] = { &notification_kind,
+							  &pipeline_report_kind };
+
 static struct err *start_due(struct pipeline *p)
 {
 	own_mem struct due *d = mem_new(struct due);
-	int64_t now = pipeline_now(p);
-	TRY(db_query(p->o.db,
-		     "SELECT e.id, e.n_failures > 0, MIN(n.next_ns) FROM notification n"
-		     " JOIN endpoint e ON e.id = n.endpoint_id WHERE " DUE
-		     " GROUP BY e.id, e.n_failures ORDER BY 2, 3",
-		     DB_PARAMS(db_int(now), db_int(now + PIPELINE_TELL_FAR_NS)), see_due, d));
-	for (size_t i = 0; i < d->n; i++)
-		pipeline_tell_start(p, d->v[i].id, d->v[i].failing, tell_next);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		int64_t now = pipeline_now(p);
+		d->n = 0;
+		TRY(db_query(p->o.db, kinds[k]->due_sql,
+			     DB_PARAMS(db_int(now), db_int(now + PIPELINE_TELL_FAR_NS)), see_due,
+			     d));
+		for (size_t i = 0; i < d->n; i++)
+			start(p, kinds[k], d->v[i].id, d->v[i].failing);
+	}
 	return NULL;
 }
 
@@ -450,19 +460,21 @@ static struct err *prune_old(struct pipeline *p, uint64_t *next_ms)
  * for a place, whose end wakes us. */
 static struct err *find_wait(struct pipeline *p, uint64_t *ms)
 {
-	int64_t next_ns = 0, now = pipeline_now(p);
-	TRY(db_query(p->o.db, "SELECT MIN(next_ns) FROM notification WHERE next_ns > $1",
-		     DB_PARAMS(db_int(now)), pipeline_see_int, &next_ns));
-	if (next_ns)
-		*ms = MIN(*ms, (uint64_t)(next_ns - now) / 1000000 + 1);
-	return pipeline_report_wait(p, now, ms);
+	int64_t now = pipeline_now(p);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		int64_t next_ns = 0;
+		TRY(db_query(p->o.db, kinds[k]->next_sql, DB_PARAMS(db_int(now)), pipeline_see_int,
+			     &next_ns));
+		if (next_ns)
+			*ms = MIN(*ms, (uint64_t)(next_ns - now) / 1000000 + 1);
+	}
+	return NULL;
 }
 
 static struct err *look(struct pipeline *p, uint64_t *prune_ms, uint64_t *wait_ms)
 {
 	TRY(pipeline_news_of_tags(p));
 	TRY(start_due(p));
-	TRY(pipeline_report_start(p));
 	TRY(prune_old(p, prune_ms));
 	return find_wait(p, wait_ms);
 }

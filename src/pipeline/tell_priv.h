@@ -56,10 +56,15 @@ struct err *pipeline_tell_send(struct pipeline *p, const char *url_text, struct 
 			       struct pipeline_answer *w);
 /* When to try again behind so many tries before this one; 0: never. */
 int64_t pipeline_tell_next_ns(struct pipeline *p, int64_t n_tries);
-/* Has `step` run on a thread of its own, unless one of this id does or no place is free: then the
- * thread that looks for what is due comes again. Ids are up to 39 bytes. */
-void pipeline_tell_start(struct pipeline *p, const char *id, bool failing,
-			 struct err *(*step)(struct pipeline *p, const char *id));
+/* A kind of requests that the thread has sent: notifications, and reports. */
+struct pipeline_tell_kind {
+	/* Whom something is due for: id (up to 39 bytes), whether the last try failed. $1: now, $2:
+	 * what is due later was made by another clock. Those that are well come first. */
+	const char *due_sql;
+	const char *next_sql; /* when the next one is due after $1; NULL: none */
+	/* The next request for this id, on a thread of its own; one at a time. */
+	struct err *(*step)(struct pipeline *p, const char *id);
+};
 /* As UTF-8 without NUL: what comes from elsewhere is shown to people. The caller frees it. */
 char *pipeline_tell_text(struct str s);
 
