@@ -162,12 +162,6 @@ struct err *pipeline_base_list(struct pipeline *p, struct arena *a, struct str r
 	return NULL;
 }
 
-static bool is_closing(struct pipeline *p)
-{
-	hold(&p->lock);
-	return p->closing;
-}
-
 static struct err *check(struct pipeline *p, struct str repository_id)
 {
 	own(arena) a = arena_open(PIPELINE_BUILD_ARENA_BYTES);
@@ -176,7 +170,7 @@ static struct err *check(struct pipeline *p, struct str repository_id)
 	TRY(pipeline_base_load(p, a, repository_id, &rows, &n));
 	struct pipeline_base_ask *asks = arena_new_array(a, n, struct pipeline_base_ask);
 	pipeline_base_names(a, rows, n, asks, &n_asks);
-	for (size_t i = 0; i < n_asks && !is_closing(p); i++)
+	for (size_t i = 0; i < n_asks && !pipeline_is_closing(p); i++)
 		TRY(pipeline_base_ask(p, &asks[i]));
 	TRY(pipeline_base_load(p, a, repository_id, &rows, &n));
 	return pipeline_base_start(p, rows, n);

@@ -80,11 +80,7 @@ static struct err *prepare(struct start *s)
 	struct err *e = make_record(s);
 	if (!e || !err_code(e))
 		return e;
-	own(err) owned = e;
-	own_mem char *text = err_text(e);
-	s->code = arena_strdup(s->a, str_of(err_code(e)));
-	s->text = arena_strdup(s->a, str_of(text));
-	s->remedy = err_remedy(e) ? arena_strdup(s->a, str_of(err_remedy(e))) : NULL;
+	pipeline_keep_error(s->a, e, err_code(e), &s->code, &s->text, &s->remedy);
 	return NULL;
 }
 
@@ -192,12 +188,7 @@ static void ask_job(void *arg)
 {
 	struct job *j = arg;
 	struct pipeline *p = j->batch->p;
-	bool closing;
-	{
-		hold(&p->lock);
-		closing = p->closing;
-	}
-	struct err *e = closing ? NULL : pipeline_base_ask(p, j->ask);
+	struct err *e = pipeline_is_closing(p) ? NULL : pipeline_base_ask(p, j->ask);
 	if (e)
 		log_err(LOG_LEVEL_WARN, "what a registry said of a base image cannot be stored", e);
 	hold(&p->lock);

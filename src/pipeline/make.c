@@ -157,14 +157,10 @@ static void set_lists(struct arena *a, const struct pipeline_rule *rule,
 	out->b.n_args = rule->n_args;
 }
 
-/* Code and text of an error that the record keeps. */
 static void refuse(struct arena *a, struct pipeline_build *b, struct err *e)
 {
-	own_mem char *text = err_text(e);
-	b->error_code = arena_strdup(a, str_of(err_code(e) ? err_code(e) : "BUILD_REFUSED"));
-	b->error_text = arena_strdup(a, str_of(text));
-	b->error_remedy = err_remedy(e) ? arena_strdup(a, str_of(err_remedy(e))) : NULL;
-	err_free(e);
+	pipeline_keep_error(a, e, "BUILD_REFUSED", &b->error_code, &b->error_text,
+			    &b->error_remedy);
 }
 
 static struct err *set_tags(struct pipeline *p, struct arena *a, const struct pipeline_match *m,

@@ -97,6 +97,13 @@ void pipeline_stop(struct pipeline *p)
 	cond_broadcast(&p->bases);
 }
 
+bool pipeline_is_closing(void *arg)
+{
+	struct pipeline *p = arg;
+	hold(&p->lock);
+	return p->closing;
+}
+
 static void close_threads(struct pipeline *p)
 {
 	{

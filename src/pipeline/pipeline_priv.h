@@ -80,7 +80,13 @@ struct db_param pipeline_text(const char *s);                                 /*
 struct db_param pipeline_time(int64_t ns);                                    /* 0 becomes NULL */
 const char *pipeline_row_text(struct arena *a, struct db_row *r, int column); /* NULL for NULL */
 void pipeline_copy_id(char *to, size_t size, struct str s); /* cut to size - 1 bytes, ends in NUL */
-int64_t pipeline_now(const struct pipeline *p);             /* wall clock, ns since 1970 */
+/* What is stored of an error, which is freed: in the arena; `otherwise` is the code of one that has
+ * none, and `*remedy` may become NULL. */
+void pipeline_keep_error(struct arena *a, struct err *e, const char *otherwise, const char **code,
+			 const char **text, const char **remedy);
+/* Whether all threads are to end; `p` is a struct pipeline, so that it can be a callback. */
+bool pipeline_is_closing(void *p);
+int64_t pipeline_now(const struct pipeline *p); /* wall clock, ns since 1970 */
 
 struct err *pipeline_record_load(struct pipeline *p, struct db_tx *tx, struct arena *a,
 				 struct str id, bool *found, struct pipeline_record *out);

@@ -153,13 +153,9 @@ struct fetch {
 static void run_fetch(void *arg)
 {
 	struct fetch *f = arg;
-	bool closing;
-	{
-		hold(&f->p->lock);
-		closing = f->p->closing;
-	}
-	struct err *e =
-		closing ? NULL : pipeline_source_fetch(f->p, f->source_id, f->ref, f->commit);
+	struct err *e = pipeline_is_closing(f->p)
+				? NULL
+				: pipeline_source_fetch(f->p, f->source_id, f->ref, f->commit);
 	if (e) /* the lease fetches again, and tells the build */
 		log_err(LOG_LEVEL_INFO, "a pushed commit was not fetched yet", e);
 	free(f->source_id);

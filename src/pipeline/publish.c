@@ -106,12 +106,9 @@ static struct err *end_as(struct ending *g, enum pipeline_status to)
 
 static struct err *fail(struct ending *g, struct err *e)
 {
-	own_mem char *text = err_text(e);
-	g->r.b.error_code = arena_strdup(g->a, str_of(err_code(e) ? err_code(e) : "PUBLISH"));
-	g->r.b.error_text = arena_strdup(g->a, str_of(text));
-	g->r.b.error_remedy = err_remedy(e) ? arena_strdup(g->a, str_of(err_remedy(e))) : NULL;
-	g->r.b.digest = NULL;
-	err_free(e);
+	struct pipeline_build *b = &g->r.b;
+	pipeline_keep_error(g->a, e, "PUBLISH", &b->error_code, &b->error_text, &b->error_remedy);
+	b->digest = NULL;
 	return end_as(g, PIPELINE_FAILED);
 }
 

@@ -90,6 +90,16 @@ void pipeline_copy_id(char *to, size_t size, struct str s)
 	to[n] = 0;
 }
 
+void pipeline_keep_error(struct arena *a, struct err *e, const char *otherwise, const char **code,
+			 const char **text, const char **remedy)
+{
+	own_mem char *whole = err_text(e);
+	*code = arena_strdup(a, str_of(err_code(e) ? err_code(e) : otherwise));
+	*text = arena_strdup(a, str_of(whole));
+	*remedy = err_remedy(e) ? arena_strdup(a, str_of(err_remedy(e))) : NULL;
+	err_free(e);
+}
+
 int64_t pipeline_now(const struct pipeline *p)
 {
 	return time_now_unix_ns() + __atomic_load_n(&p->wall_shift_ns, __ATOMIC_RELAXED);

@@ -53,14 +53,8 @@ struct err *pipeline_report_source(struct pipeline *p, struct arena *a,
 
 static void take_problem(struct arena *a, struct err *e, struct pipeline_report *out)
 {
-	own(err) why = e;
-	if (!e)
-		return;
-	own_mem char *text = err_text(e);
-	out->problem = arena_strdup(a, str_of(text));
-	out->problem_code = arena_strdup(a, str_of(err_code(e) ? err_code(e) : "STATUS_PATH"));
-	if (err_remedy(e))
-		out->problem_remedy = arena_strdup(a, str_of(err_remedy(e)));
+	pipeline_keep_error(a, e, "STATUS_PATH", &out->problem_code, &out->problem,
+			    &out->problem_remedy);
 }
 
 static struct err *look_at_source(struct pipeline *p, struct arena *a, struct str repository_id,
@@ -88,7 +82,8 @@ static struct err *look_at_source(struct pipeline *p, struct arena *a, struct st
 		e = source_status_check(a, &s);
 	if (!e)
 		out->api = source_status_api(a, s.provider, s.url);
-	take_problem(a, e, out);
+	else
+		take_problem(a, e, out);
 	return NULL;
 }
 

@@ -33,14 +33,10 @@ static void skip(struct run *r, const char *code, const char *text, const char *
 	r->remedy = remedy;
 }
 
-static void fail(struct run *r, struct err *failure)
+static void fail(struct run *r, struct err *e)
 {
-	own(err) e = failure;
-	own_mem char *text = err_text(e);
 	r->state = "failed";
-	r->code = arena_strdup(r->a, str_of(err_code(e) ? err_code(e) : "SCHEDULE_FAILED"));
-	r->text = arena_strdup(r->a, str_of(text));
-	r->remedy = err_remedy(e) ? arena_strdup(r->a, str_of(err_remedy(e))) : NULL;
+	pipeline_keep_error(r->a, e, "SCHEDULE_FAILED", &r->code, &r->text, &r->remedy);
 }
 
 static struct err *set_next(struct run *r)
@@ -179,12 +175,7 @@ static void run_job(void *arg)
 {
 	struct job *j = arg;
 	struct pipeline *p = j->batch->p;
-	bool closing;
-	{
-		hold(&p->lock);
-		closing = p->closing;
-	}
-	struct err *e = closing ? NULL : run_schedule(p, j->id);
+	struct err *e = pipeline_is_closing(p) ? NULL : run_schedule(p, j->id);
 	bool failed = e != NULL;
 	if (e)
 		log_err(LOG_LEVEL_WARN, "a schedule that is due cannot be run yet", e);

@@ -500,17 +500,11 @@ void *pipeline_teller(void *arg)
 	}
 }
 
-static bool is_closing(void *arg)
-{
-	struct pipeline *p = arg;
-	hold(&p->lock);
-	return p->closing;
-}
-
 struct err *pipeline_tell_open(struct pipeline *p)
 {
-	TRY(http_client_open(&(struct http_client_options){ .canceled = is_closing, .arg = p },
-			     &p->teller_client));
+	TRY(http_client_open(
+		&(struct http_client_options){ .canceled = pipeline_is_closing, .arg = p },
+		&p->teller_client));
 	return pool_open("pipeline-tell", PLACES, &p->tellers);
 }
 
