@@ -78,63 +78,40 @@ static unsigned hub_asked(struct hub *h, const char *name)
 
 /* ---- a repository with code ---- */
 
-struct code {
+struct watched {
 	struct world w;
 	struct hub hub;
-	const char *repository, *source;
-	char tree[300], remote[400];
+	struct code code;
 };
 
-static void new_code(struct code *c)
+static void new_watched(struct watched *c)
 {
-	struct catalog_image_repository repository;
-	struct pipeline_source s;
-	const char *hook;
-	*c = (struct code){ .w = new_world() };
+	*c = (struct watched){ .w = new_world() };
 	struct world *w = &c->w;
 	mutex_init(&c->hub.lock);
 	c->hub.r = (struct pipeline_registries){ hub_is_own, hub_head, &c->hub };
 	w->registries = &c->hub.r;
 	world_stop(w);
 	world_start(w);
-	const struct catalog_image_request q = { .namespace_ = STR("demo"), .name = STR("app") };
-	const struct pipeline_source_request own = { .namespace_ = STR("demo"),
-						     .name = STR("app"),
-						     .provider = SOURCE_KILN };
-	EXPECT_OK(catalog_image_create(w->catalog, w->a, &q, &repository));
-	EXPECT_OK(pipeline_source_create(w->p, w->a, &own, &s, &hook));
-	EXPECT_OK(pipeline_binding_set(w->p, str_of(repository.id),
-				       &(struct pipeline_binding){ .source_id = s.id }));
-	c->repository = repository.id;
-	c->source = s.id;
-	snprintf(c->tree, sizeof(c->tree), "%s/tree", w->data);
-	snprintf(c->remote, sizeof(c->remote), "%s/git/%s.git", w->data, s.id);
-	GIT(w->data, "init", "-q", "-b", "main", c->tree);
-	GIT(c->tree, "commit", "-q", "--allow-empty", "-m", "one");
-	GIT(c->tree, "push", "-q", c->remote, "main");
+	make_code(w, &c->code);
+	GIT(c->code.tree, "push", "-q", c->code.remote, "main");
 }
 
-static void code_done(struct code *c)
+static void watched_done(struct watched *c)
 {
 	world_done(&c->w);
 	mutex_done(&c->hub.lock);
 }
 
-static const char *make_rule(struct code *c, bool watched)
+static const char *rule_of(struct watched *c, bool rebuilds)
 {
-	struct pipeline_rule r = { .repository_id = c->repository,
-				   .pattern = "main",
-				   .dockerfile_dir = "",
-				   .dockerfile_name = "Dockerfile",
-				   .time_limit_s = 3600,
-				   .rebuild_on_base = watched };
-	EXPECT_OK(pipeline_template_parse(c->w.a, STR("latest"), &r.tags[r.n_tags++]));
-	EXPECT_OK(pipeline_rule_check(c->w.a, &r));
-	EXPECT_OK(pipeline_rule_create(c->w.db, c->w.a, &r));
-	return r.id;
+	const struct pipeline_rule r = { .repository_id = c->code.repository,
+					 .pattern = "main",
+					 .rebuild_on_base = rebuilds };
+	return make_rule(&c->w, &r, "latest");
 }
 
-static void end_build(struct code *c, const char *id, const char *status)
+static void end_build(struct watched *c, const char *id, const char *status)
 {
 	EXPECT_OK(db_exec(c->w.db, "UPDATE build_job SET state = 'done' WHERE record_id = $1",
 			  DB_PARAMS(db_cstr(id))));
@@ -142,7 +119,7 @@ static void end_build(struct code *c, const char *id, const char *status)
 			  DB_PARAMS(db_cstr(id), db_cstr(status))));
 }
 
-static void add_base(struct code *c, const char *build, int step, const char *name, char digit)
+static void add_base(struct watched *c, const char *build, int step, const char *name, char digit)
 {
 	const struct past_step s = { .step = step,
 				     .text = arena_printf(c->w.a, "FROM %s", name),
@@ -155,7 +132,8 @@ static void add_base(struct code *c, const char *build, int step, const char *na
 }
 
 /* One that succeeded, on this base image. */
-static struct pipeline_build built(struct code *c, const char *rule, const char *name, char digit)
+static struct pipeline_build built(struct watched *c, const char *rule, const char *name,
+				   char digit)
 {
 	struct pipeline_build b;
 	EXPECT_OK(pipeline_build_start(c->w.p, c->w.a, str_of(rule), STR("main"), "MANUAL", "mary",
@@ -166,7 +144,7 @@ static struct pipeline_build built(struct code *c, const char *rule, const char 
 }
 
 /* The builds that were started by a base image, the newest first. */
-static struct pipeline_build *rebuilds(struct code *c, size_t *n)
+static struct pipeline_build *rebuilds(struct watched *c, size_t *n)
 {
 	struct pipeline_build *list;
 	const struct pipeline_build_query q = { .n = 100, .trigger = STR("BASE_IMAGE") };
@@ -174,24 +152,24 @@ static struct pipeline_build *rebuilds(struct code *c, size_t *n)
 	return list;
 }
 
-static size_t n_rebuilds(struct code *c)
+static size_t n_rebuilds(struct watched *c)
 {
 	size_t n;
 	rebuilds(c, &n);
 	return n;
 }
 
-static struct pipeline_base only(struct code *c)
+static struct pipeline_base only(struct watched *c)
 {
 	struct pipeline_base *list;
 	size_t n;
-	EXPECT_OK(pipeline_base_list(c->w.p, c->w.a, str_of(c->repository), &list, &n));
+	EXPECT_OK(pipeline_base_list(c->w.p, c->w.a, str_of(c->code.repository), &list, &n));
 	EXPECT(n == 1);
 	return list[0];
 }
 
 /* All is due, whatever was asked just now. */
-static void look(struct code *c)
+static void look(struct watched *c)
 {
 	EXPECT_OK(db_exec(c->w.db, "UPDATE base_image SET next_ns = 0", DB_NO_PARAMS));
 	pipeline_base_round(c->w.p);
@@ -259,14 +237,14 @@ TEST(what_is_told_names_three_at_most)
 
 TEST(a_base_that_moves_starts_one_build)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	size_t n;
-	const char *rule = make_rule(&c, true);
+	const char *rule = rule_of(&c, true);
 	hub_set(&c.hub, "alpine:3", '1');
 	struct pipeline_build first = built(&c, rule, "alpine:3", '1');
-	GIT(c.tree, "commit", "-q", "--allow-empty", "-m", "two");
-	GIT(c.tree, "push", "-q", c.remote, "main");
+	GIT(c.code.tree, "commit", "-q", "--allow-empty", "-m", "two");
+	GIT(c.code.tree, "push", "-q", c.code.remote, "main");
 	look(&c);
 	EXPECT(n_rebuilds(&c) == 0 &&
 	       !pipeline_base_moved(&(struct pipeline_base[]){ only(&c) }[0]));
@@ -305,10 +283,10 @@ TEST(a_base_that_moves_starts_one_build)
 
 TEST(while_a_build_of_the_rule_has_not_ended_none_is_started)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	struct pipeline_build other;
-	const char *rule = make_rule(&c, true);
+	const char *rule = rule_of(&c, true);
 	built(&c, rule, "alpine:3", '1');
 	EXPECT_OK(pipeline_build_start(c.w.p, c.w.a, str_of(rule), STR("main"), "MANUAL", "mary",
 				       &other));
@@ -322,9 +300,9 @@ TEST(while_a_build_of_the_rule_has_not_ended_none_is_started)
 
 TEST(what_nobody_wants_is_not_built_and_what_cannot_move_is_not_asked)
 {
-	done(code) c;
-	new_code(&c);
-	const char *rule = make_rule(&c, false);
+	done(watched) c;
+	new_watched(&c);
+	const char *rule = rule_of(&c, false);
 	struct pipeline_build b = built(&c, rule, "alpine:3", '1');
 	const char *pinned = arena_printf(c.w.a, "alpine@%s", digest('1'));
 	add_base(&c, b.id, 2, pinned, '1');
@@ -334,37 +312,37 @@ TEST(what_nobody_wants_is_not_built_and_what_cannot_move_is_not_asked)
 	look(&c);
 	EXPECT(hub_asked(&c.hub, "alpine:3") == 0);
 	/* it can be asked for, and is only told */
-	EXPECT_OK(pipeline_base_check(c.w.p, str_of(c.repository)));
+	EXPECT_OK(pipeline_base_check(c.w.p, str_of(c.code.repository)));
 	EXPECT(hub_asked(&c.hub, "alpine:3") == 1 && hub_asked(&c.hub, pinned) == 0);
 	struct pipeline_base base = only(&c);
 	EXPECT(pipeline_base_moved(&base) && !base.watched && !base.checking);
 	EXPECT(n_rebuilds(&c) == 0);
 	EXPECT_OK(db_exec(c.w.db, "UPDATE build_rule SET rebuild_on_base = 1", DB_NO_PARAMS));
-	EXPECT_OK(pipeline_base_check(c.w.p, str_of(c.repository)));
+	EXPECT_OK(pipeline_base_check(c.w.p, str_of(c.code.repository)));
 	EXPECT(n_rebuilds(&c) == 1);
 }
 
 TEST(a_build_whose_ref_is_gone_does_not_count)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	struct pipeline_base *list;
 	size_t n;
-	built(&c, make_rule(&c, true), "alpine:3", '1');
+	built(&c, rule_of(&c, true), "alpine:3", '1');
 	EXPECT_OK(db_exec(c.w.db, "DELETE FROM source_ref", DB_NO_PARAMS));
 	hub_set(&c.hub, "alpine:3", '2');
 	look(&c);
 	EXPECT(hub_asked(&c.hub, "alpine:3") == 0 && n_rebuilds(&c) == 0);
-	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.repository), &list, &n));
+	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.code.repository), &list, &n));
 	EXPECT(n == 0);
 }
 
 TEST(a_base_of_many_rules_is_asked_for_once)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	for (size_t i = 0; i < 5; i++) {
-		struct pipeline_build b = built(&c, make_rule(&c, true), "alpine:3", '1');
+		struct pipeline_build b = built(&c, rule_of(&c, true), "alpine:3", '1');
 		add_base(&c, b.id, 2, "alpine:3", '1'); /* for another platform */
 		add_base(&c, b.id, 3, "own.example/demo/base:1", '1');
 	}
@@ -380,9 +358,9 @@ TEST(a_base_of_many_rules_is_asked_for_once)
 
 TEST(a_platform_that_is_behind_counts)
 {
-	done(code) c;
-	new_code(&c);
-	struct pipeline_build b = built(&c, make_rule(&c, true), "alpine:3", '2');
+	done(watched) c;
+	new_watched(&c);
+	struct pipeline_build b = built(&c, rule_of(&c, true), "alpine:3", '2');
 	add_base(&c, b.id, 2, "alpine:3", '1'); /* its lease began before the move */
 	hub_set(&c.hub, "alpine:3", '2');
 	look(&c);
@@ -391,11 +369,11 @@ TEST(a_platform_that_is_behind_counts)
 
 TEST(one_that_does_not_answer_keeps_no_other_from_being_asked)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	struct pipeline_base *list;
 	size_t n;
-	const char *bad = make_rule(&c, true), *good = make_rule(&c, true);
+	const char *bad = rule_of(&c, true), *good = rule_of(&c, true);
 	built(&c, bad, "down:1", '1');
 	built(&c, good, "alpine:3", '1');
 	c.w.p->base_interval_s = 3600;
@@ -406,7 +384,7 @@ TEST(one_that_does_not_answer_keeps_no_other_from_being_asked)
 	hub_set(&c.hub, "alpine:3", '2');
 	look(&c);
 	EXPECT(n_rebuilds(&c) == 1);
-	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.repository), &list, &n));
+	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.code.repository), &list, &n));
 	EXPECT(n == 2);
 	EXPECT_STR(str_of(list[0].error_code), "BASE_UNREACHABLE");
 	EXPECT(strstr(list[0].error_text, "nobody answers") && list[0].error_remedy);
@@ -423,17 +401,17 @@ TEST(one_that_does_not_answer_keeps_no_other_from_being_asked)
 	pipeline_base_round(c.w.p);
 	EXPECT(hub_asked(&c.hub, "down:1") == asked + 1);
 	EXPECT(n_rebuilds(&c) == 2);
-	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.repository), &list, &n));
+	EXPECT_OK(pipeline_base_list(c.w.p, c.w.a, str_of(c.code.repository), &list, &n));
 	EXPECT(!list[0].error_code && !list[0].error_text);
 }
 
 TEST(what_cannot_be_started_says_why_and_is_tried_at_the_next_look)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	struct pipeline_rule rule;
 	bool found;
-	const char *id = make_rule(&c, true);
+	const char *id = rule_of(&c, true);
 	built(&c, id, "alpine:3", '1');
 	EXPECT_OK(pipeline_rule_get(c.w.db, c.w.a, str_of(id), &found, &rule));
 	rule.pattern = "next";
@@ -459,11 +437,11 @@ static void *round_of(void *arg)
 
 TEST(each_move_is_built_by_one_server)
 {
-	done(code) c;
-	new_code(&c);
+	done(watched) c;
+	new_watched(&c);
 	pthread_t t;
 	for (size_t i = 0; i < 6; i++)
-		built(&c, make_rule(&c, true), "alpine:3", '1');
+		built(&c, rule_of(&c, true), "alpine:3", '1');
 	hub_set(&c.hub, "alpine:3", '2');
 	struct world second = c.w;
 	world_start(&second);

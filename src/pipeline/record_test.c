@@ -53,18 +53,7 @@ TEST(what_has_ended_moves_no_more)
 
 static void fill(struct world *w)
 {
-	EXPECT_OK(db_exec(w->db,
-			  "INSERT INTO image_repository VALUES ('crr-1', 'demo', 'app', 'demo/app',"
-			  " 'PRIVATE', 0, 0, '', '', 1, 1)",
-			  DB_NO_PARAMS));
-	EXPECT_OK(db_exec(w->db,
-			  "INSERT INTO build_record (id, seq, repository_id, trigger_kind, actor,"
-			  " ref, commit_id, pushed_ns, tags, dockerfile_dir, dockerfile_name,"
-			  " build_args, no_cache, pool, priority, policy, required, emulation,"
-			  " time_limit_s, status, n_log_lines, created_ns) VALUES ('r-1', 1,"
-			  " 'crr-1', 'PUSH', '', 'refs/heads/main', '00', 1, '[]', '',"
-			  " 'Dockerfile', '[]', 0, '', 0, 'all', '[]', 1, 60, 'PENDING', 0, 1)",
-			  DB_NO_PARAMS));
+	add_waiting_build(w);
 	EXPECT_OK(db_exec(w->db,
 			  "INSERT INTO build_job (record_id, platform, state, attempt, queued_ns)"
 			  " VALUES ('r-1', 'linux/amd64', 'queued', 1, 1)",

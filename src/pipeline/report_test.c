@@ -95,19 +95,6 @@ TEST(a_commit_has_the_state_of_all_its_builds)
 
 /* ---- settings ---- */
 
-static void sql(struct world *w, const char *text)
-{
-	EXPECT_OK(db_exec(w->db, text, DB_NO_PARAMS));
-}
-
-static int64_t count(struct world *w, const char *where)
-{
-	int64_t n = 0;
-	own_mem char *text = mem_printf("SELECT COUNT(*) FROM %s", where);
-	EXPECT_OK(db_query(w->db, text, DB_NO_PARAMS, pipeline_see_int, &n));
-	return n;
-}
-
 /* A repository that is bound to a source of this provider, and a build of it. Nobody answers there:
  * what is to be reported stays. */
 static void fill(struct world *w, enum source_provider provider, const char *url, const char *token)
@@ -120,17 +107,10 @@ static void fill(struct world *w, enum source_provider provider, const char *url
 					     .url = str_of(url),
 					     .secret = str_of(token),
 					     .poll_s = 86400 };
-	sql(w, "INSERT INTO image_repository VALUES ('crr-1', 'demo', 'app', 'demo/app',"
-	       " 'PRIVATE', 0, 0, '', '', 1, 1)");
+	add_waiting_build(w);
 	EXPECT_OK(pipeline_source_create(w->p, w->a, &r, &s, &secret));
 	struct pipeline_binding b = { .source_id = s.id };
 	EXPECT_OK(pipeline_binding_set(w->p, STR("crr-1"), &b));
-	sql(w, "INSERT INTO build_record (id, seq, repository_id, trigger_kind, actor,"
-	       " ref, commit_id, pushed_ns, tags, dockerfile_dir, dockerfile_name,"
-	       " build_args, no_cache, pool, priority, policy, required, emulation,"
-	       " time_limit_s, status, n_log_lines, created_ns) VALUES ('r-1', 1,"
-	       " 'crr-1', 'PUSH', '', 'refs/heads/main', '00', 1, '[]', '',"
-	       " 'Dockerfile', '[]', 0, '', 0, 'all', '[]', 1, 60, 'PENDING', 0, 1)");
 	EXPECT_OK(
 		db_exec(w->db, "UPDATE build_record SET source_id = $1", DB_PARAMS(db_cstr(s.id))));
 }
@@ -143,43 +123,29 @@ static struct err *set(struct world *w, bool enabled, const char *context)
 	return pipeline_report_set(w->p, w->a, STR("crr-1"), &c);
 }
 
-static void move_to(struct world *w, enum pipeline_status to, bool commit)
-{
-	struct pipeline_record r;
-	own(db_tx) tx = NULL;
-	bool found;
-	EXPECT_OK(db_tx_begin(w->db, &tx));
-	EXPECT_OK(pipeline_record_load(w->p, tx, w->a, STR("r-1"), &found, &r));
-	EXPECT(found);
-	r.b.error_code = r.b.error_text = "X";
-	EXPECT_OK(pipeline_record_move(w->p, tx, &r, to));
-	if (commit)
-		EXPECT_OK(db_tx_commit(tx));
-}
-
 TEST(a_report_is_due_when_its_build_moved)
 {
 	done(world) w = new_world();
 	fill(&w, SOURCE_GITHUB, "https://git.invalid/o/r.git", "t0ken");
-	move_to(&w, PIPELINE_BUILDING, false);
+	move_build(&w, PIPELINE_BUILDING, false);
 	EXPECT_OK(set(&w, true, NULL));
-	EXPECT(count(&w, "commit_report") == 0); /* what was before is not told */
-	move_to(&w, PIPELINE_BUILDING, false);
-	EXPECT(count(&w, "commit_report") == 0); /* nor what did not happen */
-	move_to(&w, PIPELINE_BUILDING, true);
-	EXPECT(count(&w, "commit_report WHERE commit_id = '00' AND version = 1") == 1);
-	move_to(&w, PIPELINE_FAILED, true);
-	EXPECT(count(&w, "commit_report WHERE version = 2") == 1); /* one for both */
+	EXPECT(count_rows(&w, "commit_report") == 0); /* what was before is not told */
+	move_build(&w, PIPELINE_BUILDING, false);
+	EXPECT(count_rows(&w, "commit_report") == 0); /* nor what did not happen */
+	move_build(&w, PIPELINE_BUILDING, true);
+	EXPECT(count_rows(&w, "commit_report WHERE commit_id = '00' AND version = 1") == 1);
+	move_build(&w, PIPELINE_FAILED, true);
+	EXPECT(count_rows(&w, "commit_report WHERE version = 2") == 1); /* one for both */
 	EXPECT_OK(set(&w, false, NULL));
-	EXPECT(count(&w, "commit_report") == 0);
+	EXPECT(count_rows(&w, "commit_report") == 0);
 	expect_code(pipeline_report_again(w.p, STR("crr-1")), "STATUS_OFF");
 	EXPECT_OK(set(&w, true, NULL));
 	EXPECT_OK(pipeline_report_again(w.p, STR("crr-1")));
-	EXPECT(count(&w, "commit_report") == 1);
-	sql(&w, "DELETE FROM build_record");
+	EXPECT(count_rows(&w, "commit_report") == 1);
+	run_sql(&w, "DELETE FROM build_record");
 	expect_code(pipeline_report_again(w.p, STR("crr-1")), "NO_BUILD");
-	sql(&w, "DELETE FROM image_repository");
-	EXPECT(count(&w, "commit_report") == 0 && count(&w, "commit_status") == 0);
+	run_sql(&w, "DELETE FROM image_repository");
+	EXPECT(count_rows(&w, "commit_report") == 0 && count_rows(&w, "commit_status") == 0);
 }
 
 TEST(what_cannot_be_told_is_not_switched_on)

@@ -13,56 +13,27 @@
 
 /* ---- a repository with code ---- */
 
-struct code {
-	const char *repository, *source;
-	char tree[300], remote[400];
+struct ruled {
+	struct code code;
 	const char *literal, *expression; /* rules: main; release-(?<v>.+) */
 };
 
-static const char *make_rule(struct world *w, const char *repository, const char *pattern,
-			     bool is_expression, const char *tag)
+/* With main and release-1. */
+static void make_ruled(struct world *w, struct ruled *c)
 {
-	struct pipeline_rule r = { .repository_id = repository,
-				   .pattern = pattern,
-				   .is_expression = is_expression,
-				   .dockerfile_dir = "",
-				   .dockerfile_name = "Dockerfile",
-				   .time_limit_s = 3600 };
-	EXPECT_OK(pipeline_template_parse(w->a, str_of(tag), &r.tags[r.n_tags++]));
-	EXPECT_OK(pipeline_rule_check(w->a, &r));
-	EXPECT_OK(pipeline_rule_create(w->db, w->a, &r));
-	return r.id;
+	make_code(w, &c->code);
+	struct pipeline_rule r = { .repository_id = c->code.repository, .pattern = "main" };
+	c->literal = make_rule(w, &r, "latest");
+	r.pattern = "release-(?<v>.+)";
+	r.is_expression = true;
+	c->expression = make_rule(w, &r, "${v}");
+	GIT(c->code.tree, "branch", "release-1");
+	GIT(c->code.tree, "push", "-q", c->code.remote, "main", "release-1");
 }
 
-/* Bound to a Git remote of ours that no push builds, with main and release-1. */
-static void make_code(struct world *w, struct code *c)
+static struct pipeline_schedule wish(const struct ruled *c)
 {
-	struct catalog_image_repository repository;
-	struct pipeline_source s;
-	const char *hook;
-	const struct catalog_image_request q = { .namespace_ = STR("demo"), .name = STR("app") };
-	const struct pipeline_source_request own = { .namespace_ = STR("demo"),
-						     .name = STR("app"),
-						     .provider = SOURCE_KILN };
-	EXPECT_OK(catalog_image_create(w->catalog, w->a, &q, &repository));
-	EXPECT_OK(pipeline_source_create(w->p, w->a, &own, &s, &hook));
-	EXPECT_OK(pipeline_binding_set(w->p, str_of(repository.id),
-				       &(struct pipeline_binding){ .source_id = s.id }));
-	c->repository = repository.id;
-	c->source = s.id;
-	c->literal = make_rule(w, c->repository, "main", false, "latest");
-	c->expression = make_rule(w, c->repository, "release-(?<v>.+)", true, "${v}");
-	snprintf(c->tree, sizeof(c->tree), "%s/tree", w->data);
-	snprintf(c->remote, sizeof(c->remote), "%s/git/%s.git", w->data, s.id);
-	GIT(w->data, "init", "-q", "-b", "main", c->tree);
-	GIT(c->tree, "commit", "-q", "--allow-empty", "-m", "one");
-	GIT(c->tree, "branch", "release-1");
-	GIT(c->tree, "push", "-q", c->remote, "main", "release-1");
-}
-
-static struct pipeline_schedule wish(const struct code *c)
-{
-	return (struct pipeline_schedule){ .repository_id = c->repository,
+	return (struct pipeline_schedule){ .repository_id = c->code.repository,
 					   .rule_id = c->literal,
 					   .ref = "",
 					   .cron = "@hourly",
@@ -158,8 +129,8 @@ TEST(what_a_schedule_may_be)
 		{ false, "", "@daily", "tzdata.zi", "SCHEDULE_ZONE" },
 	};
 	done(world) w = new_world();
-	struct code c;
-	make_code(&w, &c);
+	struct ruled c;
+	make_ruled(&w, &c);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct pipeline_schedule s = wish(&c);
 		s.rule_id = cases[i].expression ? c.expression : c.literal;
@@ -185,17 +156,17 @@ TEST(what_a_schedule_may_be)
 	s = wish(&c);
 	expect_code(pipeline_schedule_create(w.p, w.a, &s), "SCHEDULES");
 	struct pipeline_schedule *list;
-	EXPECT_OK(pipeline_schedule_list(w.p, w.a, str_of(c.repository), &list, &n));
+	EXPECT_OK(pipeline_schedule_list(w.p, w.a, str_of(c.code.repository), &list, &n));
 	EXPECT(n == LIMIT_SCHEDULES);
 }
 
 TEST(a_schedule_follows_its_rule_and_goes_with_it)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	struct pipeline_rule rule;
 	bool found;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	const char *id = create(&w, wish(&c));
 	EXPECT_OK(pipeline_rule_get(w.db, w.a, str_of(c.literal), &found, &rule));
 	rule.pattern = "next";
@@ -216,12 +187,12 @@ TEST(a_schedule_follows_its_rule_and_goes_with_it)
 TEST(one_that_is_switched_off_has_no_next_run)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	struct pipeline_schedule s;
 	int64_t next[PIPELINE_NEXT_RUNS];
 	size_t n;
 	bool found;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	s = wish(&c);
 	s.enabled = false;
 	EXPECT_OK(pipeline_schedule_create(w.p, w.a, &s));
@@ -246,9 +217,9 @@ TEST(one_that_is_switched_off_has_no_next_run)
 TEST(a_run_builds_the_head_of_its_ref)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	size_t n;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	struct pipeline_schedule s = wish(&c);
 	s.rule_id = c.expression;
 	s.ref = "release-1";
@@ -271,8 +242,8 @@ TEST(a_run_builds_the_head_of_its_ref)
 	/* what was pushed since is built by the next one */
 	EXPECT_OK(pipeline_build_cancel(w.p, str_of(b[0].id), STR(""), "mary"));
 	const char *old = b[0].commit;
-	GIT(c.tree, "commit", "-q", "--allow-empty", "-m", "two");
-	GIT(c.tree, "push", "-q", c.remote, "main:release-1");
+	GIT(c.code.tree, "commit", "-q", "--allow-empty", "-m", "two");
+	GIT(c.code.tree, "push", "-q", c.code.remote, "main:release-1");
 	run(&w, id);
 	b = builds(&w, &n);
 	EXPECT(n == 2 && strcmp(b[0].commit, old) != 0);
@@ -281,9 +252,9 @@ TEST(a_run_builds_the_head_of_its_ref)
 TEST(a_run_is_skipped_while_the_build_before_has_not_ended)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	size_t n;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	const char *id = create(&w, wish(&c)), *other = create(&w, wish(&c));
 	const char *first = run(&w, id).last_build;
 	struct pipeline_schedule s = run(&w, id);
@@ -307,20 +278,20 @@ TEST(a_run_is_skipped_while_the_build_before_has_not_ended)
 TEST(a_run_that_cannot_be_says_why)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	size_t n;
 	bool found;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	struct pipeline_schedule s = wish(&c);
 	s.rule_id = c.expression;
 	s.ref = "release-1";
 	const char *id = create(&w, s);
-	GIT(c.tree, "push", "-q", c.remote, ":release-1");
+	GIT(c.code.tree, "push", "-q", c.code.remote, ":release-1");
 	s = run(&w, id);
 	EXPECT_STR(str_of(s.last_state), "failed");
 	EXPECT_STR(str_of(s.last_code), "SRC_REF_GONE");
 	EXPECT(s.last_remedy && s.next_run_ns > s.last_run_ns);
-	EXPECT_OK(pipeline_binding_remove(w.p, str_of(c.repository), &found));
+	EXPECT_OK(pipeline_binding_remove(w.p, str_of(c.code.repository), &found));
 	s = run(&w, id);
 	EXPECT_STR(str_of(s.last_code), "NO_SOURCE");
 	builds(&w, &n);
@@ -330,9 +301,9 @@ TEST(a_run_that_cannot_be_says_why)
 TEST(however_many_times_went_by_one_build_makes_up_for_them)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	size_t n;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	const char *id = create(&w, wish(&c));
 	world_stop(&w);
 	set_due(&w, id, 75 * HOUR_NS);
@@ -350,10 +321,10 @@ TEST(however_many_times_went_by_one_build_makes_up_for_them)
 TEST(what_is_due_is_started_by_one_server)
 {
 	done(world) w = new_world();
-	struct code c;
+	struct ruled c;
 	const char *ids[6];
 	size_t n;
-	make_code(&w, &c);
+	make_ruled(&w, &c);
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
 		ids[i] = create(&w, wish(&c));
 	world_stop(&w);
@@ -373,8 +344,8 @@ TEST(what_is_due_is_started_by_one_server)
 TEST(the_clock_starts_it)
 {
 	done(world) w = new_world();
-	struct code c;
-	make_code(&w, &c);
+	struct ruled c;
+	make_ruled(&w, &c);
 	const char *id = create(&w, wish(&c));
 	__atomic_fetch_add(&w.p->wall_shift_ns, HOUR_NS, __ATOMIC_RELAXED);
 	wake(w.p);

@@ -185,31 +185,6 @@ TEST(the_next_try_comes_later_and_later)
 
 /* ---- rows ---- */
 
-static void sql(struct world *w, const char *text)
-{
-	EXPECT_OK(db_exec(w->db, text, DB_NO_PARAMS));
-}
-
-static int64_t count(struct world *w, const char *where)
-{
-	int64_t n = 0;
-	own_mem char *text = mem_printf("SELECT COUNT(*) FROM %s", where);
-	EXPECT_OK(db_query(w->db, text, DB_NO_PARAMS, pipeline_see_int, &n));
-	return n;
-}
-
-static void fill(struct world *w)
-{
-	sql(w, "INSERT INTO image_repository VALUES ('crr-1', 'demo', 'app', 'demo/app',"
-	       " 'PRIVATE', 0, 0, '', '', 1, 1)");
-	sql(w, "INSERT INTO build_record (id, seq, repository_id, trigger_kind, actor,"
-	       " ref, commit_id, pushed_ns, tags, dockerfile_dir, dockerfile_name,"
-	       " build_args, no_cache, pool, priority, policy, required, emulation,"
-	       " time_limit_s, status, n_log_lines, created_ns) VALUES ('r-1', 1,"
-	       " 'crr-1', 'PUSH', '', 'refs/heads/main', '00', 1, '[]', '',"
-	       " 'Dockerfile', '[]', 0, '', 0, 'all', '[]', 1, 60, 'PENDING', 0, 1)");
-}
-
 /* Nobody answers there; a failing one is not asked again while these tests run. */
 static struct pipeline_endpoint make(struct world *w, unsigned news, bool enabled)
 {
@@ -228,77 +203,65 @@ static struct pipeline_endpoint make(struct world *w, unsigned news, bool enable
 	return e;
 }
 
-static void move_to(struct world *w, enum pipeline_status to, bool commit)
-{
-	struct pipeline_record r;
-	own(db_tx) tx = NULL;
-	bool found;
-	EXPECT_OK(db_tx_begin(w->db, &tx));
-	EXPECT_OK(pipeline_record_load(w->p, tx, w->a, STR("r-1"), &found, &r));
-	EXPECT(found);
-	r.b.error_code = r.b.error_text = "X";
-	EXPECT_OK(pipeline_record_move(w->p, tx, &r, to));
-	if (commit)
-		EXPECT_OK(db_tx_commit(tx));
-}
-
 TEST(a_notification_is_there_when_its_build_moved)
 {
 	done(world) w = new_world();
-	fill(&w);
+	add_waiting_build(&w);
 	make(&w, 1u << NEWS_BUILD_STARTED | 1u << NEWS_BUILD_FAILED, true);
 	make(&w, 1u << NEWS_BUILD_FAILED, true);
 	make(&w, 1u << NEWS_BUILD_STARTED, false);
 	make(&w, 1u << NEWS_TAG_WRITTEN, true);
-	move_to(&w, PIPELINE_BUILDING, false);
-	EXPECT(count(&w, "notification") == 0);
-	move_to(&w, PIPELINE_BUILDING, true);
-	EXPECT(count(&w, "notification") == 1);
-	EXPECT(count(&w, "notification WHERE event = 'build.started' AND subject = 'r-1'") == 1);
-	move_to(&w, PIPELINE_FAILED, true);
-	EXPECT(count(&w, "notification WHERE event = 'build.failed'") == 2);
-	EXPECT(count(&w, "notification") == 3);
+	move_build(&w, PIPELINE_BUILDING, false);
+	EXPECT(count_rows(&w, "notification") == 0);
+	move_build(&w, PIPELINE_BUILDING, true);
+	EXPECT(count_rows(&w, "notification") == 1);
+	EXPECT(count_rows(&w, "notification WHERE event = 'build.started' AND subject = 'r-1'") ==
+	       1);
+	move_build(&w, PIPELINE_FAILED, true);
+	EXPECT(count_rows(&w, "notification WHERE event = 'build.failed'") == 2);
+	EXPECT(count_rows(&w, "notification") == 3);
 }
 
 TEST(what_happens_to_tags_is_told)
 {
 	done(world) w = new_world();
-	fill(&w);
-	sql(&w, "INSERT INTO repository VALUES ('demo/app', 1)");
-	sql(&w, "INSERT INTO manifest (repository, digest, media_type, size, created_ns)"
+	add_waiting_build(&w);
+	run_sql(&w, "INSERT INTO repository VALUES ('demo/app', 1)");
+	run_sql(&w,
+		"INSERT INTO manifest (repository, digest, media_type, size, created_ns)"
 		" VALUES ('demo/app', '" SHA "', 'x', 1, 1), ('demo/app', '" SHA2 "', 'x', 1, 1)");
 	bool found;
 	struct oci_digest d;
 	EXPECT_OK(oci_digest_parse(STR(SHA), &d));
 	/* nobody listens */
 	EXPECT_OK(catalog_image_retag(w.catalog, STR("demo/app"), STR(SHA), STR("before")));
-	EXPECT(count(&w, "tag_event") == 0);
+	EXPECT(count_rows(&w, "tag_event") == 0);
 	make(&w, 1u << NEWS_TAG_WRITTEN | 1u << NEWS_TAG_DELETED, true);
 	world_stop(&w); /* what is kept is not taken up while we look */
 	EXPECT_OK(catalog_image_retag(w.catalog, STR("demo/app"), STR(SHA), STR("one")));
 	EXPECT_OK(catalog_image_retag(w.catalog, STR("demo/app"), STR(SHA), STR("one")));
-	EXPECT(count(&w, "tag_event") == 1);
+	EXPECT(count_rows(&w, "tag_event") == 1);
 	EXPECT_OK(catalog_image_retag(w.catalog, STR("demo/app"), STR(SHA2), STR("two")));
 	EXPECT_OK(catalog_tag_delete(w.catalog, STR("demo/app"), STR("two"), &found));
 	EXPECT(found);
 	EXPECT_OK(catalog_tag_delete(w.catalog, STR("demo/app"), STR("two"), &found));
 	EXPECT(!found);
-	EXPECT(count(&w, "tag_event") == 3);
+	EXPECT(count_rows(&w, "tag_event") == 3);
 	/* a manifest takes its tags with it: before and one */
 	EXPECT_OK(catalog_manifest_delete(w.catalog, STR("demo/app"), &d, &found));
-	EXPECT(count(&w, "tag_event") == 5);
-	EXPECT(count(&w, "tag_event WHERE event = 'tag.deleted' AND digest = '" SHA "'") == 2);
+	EXPECT(count_rows(&w, "tag_event") == 5);
+	EXPECT(count_rows(&w, "tag_event WHERE event = 'tag.deleted' AND digest = '" SHA "'") == 2);
 	world_start(&w);
 	EXPECT_OK(pipeline_news_of_tags(w.p));
-	EXPECT(count(&w, "tag_event") == 0);
-	EXPECT(count(&w, "notification WHERE event = 'tag.written'") == 2);
-	EXPECT(count(&w, "notification WHERE event = 'tag.deleted'") == 3);
+	EXPECT(count_rows(&w, "tag_event") == 0);
+	EXPECT(count_rows(&w, "notification WHERE event = 'tag.written'") == 2);
+	EXPECT(count_rows(&w, "notification WHERE event = 'tag.deleted'") == 3);
 }
 
 TEST(old_notifications_go)
 {
 	done(world) w = new_world();
-	fill(&w);
+	add_waiting_build(&w);
 	struct pipeline_endpoint e = make(&w, 1u << NEWS_TAG_WRITTEN, true);
 	struct pipeline_notice n = {
 		.news = NEWS_TAG_WRITTEN, .repository = "demo/app", .tag = "x", .digest = SHA
@@ -310,11 +273,11 @@ TEST(old_notifications_go)
 						 pipeline_now(w.p) + 3600 * INT64_C(1000000000),
 						 NULL));
 	EXPECT_OK(db_tx_commit(tx));
-	EXPECT(count(&w, "notification") == LIMIT_NOTIFICATIONS);
-	EXPECT(count(&w, "notification WHERE seq <= 10") == 0);
+	EXPECT(count_rows(&w, "notification") == LIMIT_NOTIFICATIONS);
+	EXPECT(count_rows(&w, "notification WHERE seq <= 10") == 0);
 	bool found;
 	EXPECT_OK(pipeline_endpoint_delete(w.p, str_of(e.id), &found));
-	EXPECT(found && count(&w, "notification") == 0);
+	EXPECT(found && count_rows(&w, "notification") == 0);
 }
 
 /* ---- what may be ---- */
@@ -351,7 +314,7 @@ TEST(endpoints_are_checked)
 		{ "http://[fd00::1]:8080/", "ENDPOINT_ADDRESS" },
 	};
 	done(world) w = new_world();
-	fill(&w);
+	add_waiting_build(&w);
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		expect_code(try_url(&w, v[i].url, 1), v[i].code);
 	expect_code(try_url(&w, "http://deploy.example/", 0), "ENDPOINT_EVENTS");
@@ -360,5 +323,5 @@ TEST(endpoints_are_checked)
 		EXPECT_OK(try_url(&w, "http://deploy.example/", 1));
 	expect_code(try_url(&w, "http://deploy.example/", 1), "TOO_MANY_ENDPOINTS");
 	/* nothing of a secret is stored as it is */
-	EXPECT(count(&w, "endpoint WHERE secret LIKE '%whsec%' OR secret IS NULL") == 0);
+	EXPECT(count_rows(&w, "endpoint WHERE secret LIKE '%whsec%' OR secret IS NULL") == 0);
 }

@@ -45,6 +45,25 @@ struct past_step {
 void add_past_step(struct world *w, const char *build, const struct past_step *s);
 void add_past_repository(struct world *w, const char *id, const char *name, const char *type);
 
+/* The repository crr-1, "demo/app", with the build r-1 that waits. */
+void add_waiting_build(struct world *w);
+/* Moves r-1, in a transaction that is committed or not. */
+void move_build(struct world *w, enum pipeline_status to, bool commit);
+
+/* Tables as they are: a statement, and how many rows "TABLE WHERE ..." has. */
+void run_sql(struct world *w, const char *text);
+int64_t count_rows(struct world *w, const char *where);
+
+/* The image repository demo/app, bound to a Git remote of ours that no push builds. `tree` has one
+ * commit on main, which is to be pushed to `remote`. */
+struct code {
+	const char *repository, *source;
+	char tree[300], remote[400];
+};
+void make_code(struct world *w, struct code *c);
+/* Stores the rule: what it is of, its pattern and switches are given, the rest is usual. Its id. */
+const char *make_rule(struct world *w, const struct pipeline_rule *given, const char *tag);
+
 /* git in `dir`, with a name for its commits; it must succeed. */
 void run_git(const char *dir, const char *const *args);
 #define GIT(dir, ...) run_git(dir, (const char *const[]){ __VA_ARGS__, NULL })

@@ -118,6 +118,73 @@ void add_past_step(struct world *w, const char *build, const struct past_step *s
 			  pipeline_text(s->digest), s->digest ? db_int(s->bytes) : db_null())));
 }
 
+void add_waiting_build(struct world *w)
+{
+	const struct past_build b = { .id = "r-1", .status = "PENDING", .seq = 1, .created_ns = 1 };
+	add_past_repository(w, "crr-1", "app", "PRIVATE");
+	add_past_build(w, &b);
+}
+
+void move_build(struct world *w, enum pipeline_status to, bool commit)
+{
+	struct pipeline_record r;
+	own(db_tx) tx = NULL;
+	bool found;
+	EXPECT_OK(db_tx_begin(w->db, &tx));
+	EXPECT_OK(pipeline_record_load(w->p, tx, w->a, STR("r-1"), &found, &r));
+	EXPECT(found);
+	r.b.error_code = r.b.error_text = "X";
+	EXPECT_OK(pipeline_record_move(w->p, tx, &r, to));
+	if (commit)
+		EXPECT_OK(db_tx_commit(tx));
+}
+
+void run_sql(struct world *w, const char *text)
+{
+	EXPECT_OK(db_exec(w->db, text, DB_NO_PARAMS));
+}
+
+int64_t count_rows(struct world *w, const char *where)
+{
+	int64_t n = 0;
+	own_mem char *text = mem_printf("SELECT COUNT(*) FROM %s", where);
+	EXPECT_OK(db_query(w->db, text, DB_NO_PARAMS, pipeline_see_int, &n));
+	return n;
+}
+
+void make_code(struct world *w, struct code *c)
+{
+	struct catalog_image_repository repository;
+	struct pipeline_source s;
+	const char *hook;
+	const struct catalog_image_request q = { .namespace_ = STR("demo"), .name = STR("app") };
+	const struct pipeline_source_request own = { .namespace_ = STR("demo"),
+						     .name = STR("app"),
+						     .provider = SOURCE_KILN };
+	EXPECT_OK(catalog_image_create(w->catalog, w->a, &q, &repository));
+	EXPECT_OK(pipeline_source_create(w->p, w->a, &own, &s, &hook));
+	EXPECT_OK(pipeline_binding_set(w->p, str_of(repository.id),
+				       &(struct pipeline_binding){ .source_id = s.id }));
+	c->repository = repository.id;
+	c->source = s.id;
+	snprintf(c->tree, sizeof(c->tree), "%s/tree", w->data);
+	snprintf(c->remote, sizeof(c->remote), "%s/git/%s.git", w->data, s.id);
+	GIT(w->data, "init", "-q", "-b", "main", c->tree);
+	GIT(c->tree, "commit", "-q", "--allow-empty", "-m", "one");
+}
+
+const char *make_rule(struct world *w, const struct pipeline_rule *given, const char *tag)
+{
+	struct pipeline_rule r = *given;
+	r.dockerfile_dir = "";
+	r.dockerfile_name = "Dockerfile";
+	r.time_limit_s = 3600;
+	EXPECT_OK(pipeline_template_parse(w->a, str_of(tag), &r.tags[r.n_tags++]));
+	EXPECT_OK(pipeline_rule_check(w->a, &r));
+	EXPECT_OK(pipeline_rule_create(w->db, w->a, &r));
+	return arena_strdup(w->a, str_of(r.id));
+}
+
 void run_git(const char *dir, const char *const *args)
 {
 	const char *argv[20] = {
