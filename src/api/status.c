@@ -1,21 +1,8 @@
 /* Commit status of a repository: the setting, what came of the last report, and reporting again. */
-#include "api/api_priv.h"
+#include "api/build_json.h"
 
 #include "base/limits.h"
 #include "pipeline/report.h"
-
-static json_t *error_json(const char *code, const char *text, const char *remedy)
-{
-	json_t *j = json_object();
-	if (!text) {
-		json_decref(j);
-		return json_null();
-	}
-	json_object_set_new(j, "code", api_str(code));
-	json_object_set_new(j, "text", api_str(text));
-	json_object_set_new(j, "remedy", api_str(remedy));
-	return j;
-}
 
 static json_t *last_json(const struct pipeline_report *r)
 {
@@ -27,7 +14,8 @@ static json_t *last_json(const struct pipeline_report *r)
 	json_object_set_new(j, "build", api_str(r->last_build));
 	json_object_set_new(j, "state", api_str(r->last_state));
 	json_object_set_new(j, "status", r->last_http ? json_integer(r->last_http) : json_null());
-	json_object_set_new(j, "error", error_json(r->error_code, r->error, r->error_remedy));
+	json_object_set_new(j, "error",
+			    api_build_error_json(r->error_code, r->error, r->error_remedy));
 	return j;
 }
 
@@ -43,7 +31,8 @@ static struct err *show(struct api_call *c, const struct catalog_image_repositor
 	json_object_set_new(j, "source", api_str(r.source));
 	json_object_set_new(j, "provider", api_str(r.provider));
 	json_object_set_new(j, "apiUrl", api_str(r.api));
-	json_object_set_new(j, "problem", error_json(r.problem_code, r.problem, r.problem_remedy));
+	json_object_set_new(j, "problem",
+			    api_build_error_json(r.problem_code, r.problem, r.problem_remedy));
 	json_object_set_new(j, "waiting", json_integer((json_int_t)r.n_waiting));
 	json_object_set_new(j, "nextAttemptAt", api_time(r.next_ns));
 	json_object_set_new(j, "lastReport", last_json(&r));
