@@ -1,7 +1,9 @@
 // Small parts about the service's nouns, which several pages show.
 import { BranchesOutlined, LockOutlined, TagOutlined, UnlockOutlined } from "@ant-design/icons";
+import { Link } from "react-router";
 import type { Build, Platform, Repository } from "../api";
 import { useDomain } from "../i18n/domain";
+import { buildUrl } from "../urls";
 
 export const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6"];
 
@@ -42,6 +44,12 @@ export function Ref({ name }: { name: string }) {
       {tag ? <TagOutlined aria-label={kind} /> : <BranchesOutlined aria-label={kind} />} <code>{shortRef(name)}</code>
     </span>
   );
+}
+
+/** "Build 1a2b3c4d", which leads to its page. */
+export function BuildLink({ repository, id }: { repository: string; id: string }) {
+  const t = useDomain();
+  return <Link to={buildUrl(repository, id)}>{t("domain.build", { id: id.slice(0, 8) })}</Link>;
 }
 
 /** What a build is at, in one sentence. */

@@ -60,6 +60,15 @@ export function ProblemAlert({ error, retry }: { error: Error; retry?: () => voi
   );
 }
 
+/** Why something did not happen, in a line below what it is about. */
+export function Reason({ error }: { error: { code: string; text: string; remedy: string | null } }) {
+  return (
+    <p className="hint">
+      {error.text}. {error.remedy} <code>{error.code}</code>
+    </p>
+  );
+}
+
 export function Loading({ rows = 6 }: { rows?: number }) {
   const t = useCommon();
   return (

@@ -6,12 +6,11 @@ import type { Build, Platform, Worker } from "../../api";
 import { useMayBuild, useQueue } from "../../queries-builds";
 import { useWorkers } from "../../queries";
 import { useMe } from "../../session";
-import { Platforms } from "../../ui/domain";
+import { BuildLink, Platforms } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Nothing, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/values";
-import { buildUrl } from "../../urls";
 import { BuildActions, useRefColumn } from "../building/table";
 import { inTurn, lackingOf, waitingOf } from "./order";
 import { useText } from "./text";
@@ -32,7 +31,7 @@ function Why({ build, lacking }: { build: Build; lacking: Platform[] }): ReactNo
       <>
         {t("builds.forOther")}
         <p>
-          <Link to={buildUrl(build.repository, build.waitsFor)}>{t("builds.openOther", { id: build.waitsFor.slice(0, 8) })}</Link>
+          <BuildLink repository={build.repository} id={build.waitsFor} />
         </p>
       </>
     );

@@ -8,13 +8,13 @@ import zh from "../../i18n/bases.zh.json";
 import { textOf } from "../../i18n/text";
 import { useBases, useChange, useRules } from "../../queries";
 import { announce } from "../../ui/announce";
-import { Ref } from "../../ui/domain";
+import { BuildLink, Ref } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Pill } from "../../ui/pill";
-import { Nothing, ProblemAlert, Shown } from "../../ui/states";
+import { Nothing, ProblemAlert, Reason, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { Digest, StatePill, Time } from "../../ui/values";
-import { buildUrl, ruleUrl } from "../../urls";
+import { ruleUrl } from "../../urls";
 
 const useText = textOf(en, zh);
 
@@ -34,16 +34,11 @@ function Image({ repository, rules, base }: { repository: Repository; rules: Rul
   );
 }
 
-function BuildLink({ repository, id }: { repository: Repository; id: string }) {
-  const t = useText();
-  return <Link to={buildUrl(repository.fullName, id)}>{t("bases.build", { id: id.slice(0, 8) })}</Link>;
-}
-
 function Then({ repository, base }: { repository: Repository; base: Base }) {
   return (
     <div className="stack-small">
       <Digest digest={base.digest} />
-      <BuildLink repository={repository} id={base.buildId} />
+      <BuildLink repository={repository.fullName} id={base.buildId} />
     </div>
   );
 }
@@ -81,23 +76,12 @@ function Rebuild({ repository, base }: { repository: Repository; base: Base }) {
       <span>{t(base.rebuilds ? "bases.on" : "bases.off")}</span>
       {build ? (
         <span>
-          <BuildLink repository={repository} id={build.id} /> <StatePill state={build.status} />
+          <BuildLink repository={repository.fullName} id={build.id} /> <StatePill state={build.status} />
         </span>
       ) : null}
       {base.rebuild?.error ? <Pill tone="bad">{t("bases.notStarted")}</Pill> : null}
     </div>
   );
-}
-
-const whyOf = (base: Base) => base.error ?? base.rebuild?.error ?? null;
-
-function Why({ base }: { base: Base }) {
-  const error = whyOf(base);
-  return error ? (
-    <p className="hint">
-      {error.text}. {error.remedy} <code>{error.code}</code>
-    </p>
-  ) : null;
 }
 
 function List({ repository, rules, items }: { repository: Repository; rules: Rule[]; items: Base[] }) {
@@ -122,7 +106,10 @@ function List({ repository, rules, items }: { repository: Repository; rules: Rul
       columns={columns}
       rows={items}
       rowKey={({ ruleId, name }) => `${ruleId} ${name}`}
-      below={(base) => (whyOf(base) ? <Why base={base} /> : null)}
+      below={(base) => {
+        const error = base.error ?? base.rebuild?.error;
+        return error ? <Reason error={error} /> : null;
+      }}
     />
   );
 }

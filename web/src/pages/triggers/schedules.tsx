@@ -6,13 +6,13 @@ import { api, path, type Repository, type Rule, type Schedule } from "../../api"
 import { useChange, useRules, useSchedules } from "../../queries";
 import { useConfirm } from "../../ui/confirm";
 import { useParam } from "../../ui/cursor";
-import { Ref } from "../../ui/domain";
+import { BuildLink, Ref } from "../../ui/domain";
 import { Section } from "../../ui/page";
 import { Pill } from "../../ui/pill";
-import { Nothing, ProblemAlert, Shown } from "../../ui/states";
+import { Nothing, ProblemAlert, Reason, Shown } from "../../ui/states";
 import { type Column, Table } from "../../ui/table";
 import { StatePill, Time } from "../../ui/values";
-import { buildUrl, repositoryUrl, ruleUrl } from "../../urls";
+import { repositoryUrl, ruleUrl } from "../../urls";
 import { ScheduleDialog } from "./schedule-form";
 import { useMeaning, useText } from "./schedule-text";
 
@@ -93,21 +93,11 @@ function Last({ repository, schedule }: { repository: Repository; schedule: Sche
       {lastRun.state === "failed" ? <Pill tone="bad">{t("schedules.failed")}</Pill> : null}
       {lastBuild && lastRun.state !== "failed" ? (
         <span>
-          <Link to={buildUrl(repository.fullName, lastBuild.id)}>{t("schedules.build", { id: lastBuild.id.slice(0, 8) })}</Link>{" "}
-          <StatePill state={lastBuild.status} />
+          <BuildLink repository={repository.fullName} id={lastBuild.id} /> <StatePill state={lastBuild.status} />
         </span>
       ) : null}
     </div>
   );
-}
-
-function Why({ schedule }: { schedule: Schedule }) {
-  const error = schedule.lastRun?.error;
-  return error ? (
-    <p className="hint">
-      {error.text}. {error.remedy} <code>{error.code}</code>
-    </p>
-  ) : null;
 }
 
 function useColumns(repository: Repository, rules: Rule[], edit: (id: string) => void): Column<Schedule>[] {
@@ -143,7 +133,7 @@ function List({ repository, rules, items, edit }: { repository: Repository; rule
         columns={columns}
         rows={items}
         rowKey={({ id }) => id}
-        below={(schedule) => (schedule.lastRun?.error ? <Why schedule={schedule} /> : null)}
+        below={(schedule) => (schedule.lastRun?.error ? <Reason error={schedule.lastRun.error} /> : null)}
       />
     );
   }

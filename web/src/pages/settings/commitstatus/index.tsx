@@ -1,18 +1,17 @@
 // Commit status in the settings of a repository: whether the provider of the code is told, and what came of it.
 import { Alert, Button, Form, Input } from "antd";
 import type { ReactNode } from "react";
-import { Link } from "react-router";
 import { api, ApiError, type CommitStatus, type CommitStatusChange, type CommitStatusError, path, type Repository } from "../../../api";
 import { useCommon } from "../../../i18n/common";
 import { useDomain } from "../../../i18n/domain";
 import { useProblemTitle } from "../../../i18n/problem";
 import { useChange, useCommitStatus } from "../../../queries";
 import { announce } from "../../../ui/announce";
+import { BuildLink } from "../../../ui/domain";
 import { Facts, Section } from "../../../ui/page";
 import { Pill, type Tone } from "../../../ui/pill";
 import { ProblemAlert, Shown } from "../../../ui/states";
 import { Commit, Time } from "../../../ui/values";
-import { buildUrl } from "../../../urls";
 import { useText } from "./text";
 
 type Report = NonNullable<CommitStatus["lastReport"]>;
@@ -52,7 +51,7 @@ function Last({ report, name }: { report: CommitStatus["lastReport"]; name: stri
         {t("commitstatus.commit")} <Commit id={report.commit} />,{" "}
         {report.status ? t("commitstatus.status", { n: report.status }) : t("commitstatus.noAnswer")}
       </span>
-      <Link to={buildUrl(name, report.build)}>{t("commitstatus.build", { id: report.build.slice(0, 8) })}</Link>
+      <BuildLink repository={name} id={report.build} />
     </div>
   );
 }
